@@ -1,0 +1,84 @@
+# Tautline: `make run` and `make test` are all that a newcomer needs.
+
+PREFIX ?= /usr
+DESTDIR ?=
+SYSCONFDIR ?= /etc
+
+BUILD_PACKAGES = libpcap-dev libsqlite3-dev pkg-config
+TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
+	shellcheck mandoc systemd
+
+# Static: the programs run on a host without Swift. lld, because gold warns about a call in Foundation's own archive.
+# No colours, because they are a compiler option: a build on a terminal and one in a pipe would each redo the other's.
+RELEASE = swift build -c release --static-swift-stdlib --no-color-diagnostics -Xswiftc -use-ld=lld
+RELEASE_DIR = $(shell $(RELEASE) --show-bin-path 2>/dev/null)
+
+.PHONY: help build run test lint demo install uninstall clean packages test-packages
+
+help:
+	@echo "make run       install what is missing, build, start the daemon on this host and show the live table"
+	@echo "make test      install what is missing and run every test"
+	@echo "make demo      the lab: a network of its own where one service degrades and one dies (root)"
+	@echo "make build     both programs, release"
+	@echo "make install   DESTDIR= PREFIX=$(PREFIX): programs, unit, users, config, manual pages"
+	@echo "make lint      format, shell scripts, unit, manual pages"
+	@echo "make clean     remove what was built, and .run"
+
+packages:
+	@scripts/install-packages.sh $(BUILD_PACKAGES)
+
+test-packages:
+	@scripts/install-packages.sh $(TEST_PACKAGES)
+
+build: packages
+	$(RELEASE) --product tautd
+	$(RELEASE) --product taut
+
+run: build
+	@scripts/run.sh "$(RELEASE_DIR)"
+
+demo: test-packages build
+	$(RELEASE) --product tautlab
+	@"$(RELEASE_DIR)/tautlab" demo
+
+lint: test-packages
+	@scripts/lint.sh
+
+test: test-packages
+	@scripts/test.sh
+
+# Installs what `make build` made, so that `sudo make install` builds nothing as root.
+install:
+	@test -x "$(RELEASE_DIR)/tautd" -a -x "$(RELEASE_DIR)/taut" || { echo "run make build first" >&2; exit 1; }
+	install -D -m 0755 "$(RELEASE_DIR)/tautd" "$(DESTDIR)$(PREFIX)/sbin/tautd"
+	install -D -m 0755 "$(RELEASE_DIR)/taut" "$(DESTDIR)$(PREFIX)/bin/taut"
+	@# Function names stay, so that the backtrace of a crash says something.
+	strip --strip-debug "$(DESTDIR)$(PREFIX)/sbin/tautd" "$(DESTDIR)$(PREFIX)/bin/taut"
+	install -d "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	sed 's|/usr/sbin/tautd|$(PREFIX)/sbin/tautd|' systemd/tautd.service \
+		>"$(DESTDIR)$(PREFIX)/lib/systemd/system/tautd.service"
+	chmod 0644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/tautd.service"
+	install -D -m 0644 systemd/tautline.sysusers.conf "$(DESTDIR)$(PREFIX)/lib/sysusers.d/tautline.conf"
+	install -D -m 0644 systemd/tautline.tmpfiles.conf "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tautline.conf"
+	install -d -m 0755 "$(DESTDIR)$(SYSCONFDIR)/tautline/conf.d" "$(DESTDIR)$(SYSCONFDIR)/tautline/hooks"
+	install -m 0755 etc/hooks/* "$(DESTDIR)$(SYSCONFDIR)/tautline/hooks/"
+	@# A config that is there is somebody's work.
+	test -e "$(DESTDIR)$(SYSCONFDIR)/tautline/tautline.yaml" || \
+		install -m 0640 etc/tautline.yaml "$(DESTDIR)$(SYSCONFDIR)/tautline/tautline.yaml"
+	@for page in docs/man/*.[158]; do \
+		install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; \
+	done
+	@test -n "$(DESTDIR)" || \
+		echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable --now tautd"
+
+# Leaves config and state.
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/tautd" "$(DESTDIR)$(PREFIX)/bin/taut" \
+		"$(DESTDIR)$(PREFIX)/lib/systemd/system/tautd.service" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/tautline.conf" \
+		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tautline.conf"
+	@for page in docs/man/*.[158]; do \
+		rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+
+clean:
+	rm -rf .build .run

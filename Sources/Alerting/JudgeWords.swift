@@ -1,0 +1,107 @@
+// Verdicts in words.
+
+import Model
+
+extension Judge {
+    func verdict(of slot: Int) -> Verdict {
+        let track = tracks[slot]
+        let (reason, layer) = words(track)
+        var evidence: [String] = []
+        if let age = hiddenLine(track) { evidence.append(age) }
+        for (probe, round) in track.evidence.newest(16 - evidence.count) {
+            evidence.append(Phrases.evidence(round, probe: probe))
+        }
+        return Verdict(state: track.state, since: track.since, reason: reason, layer: layer, evidence: evidence)
+    }
+
+    /// What the one at fault last said, first among the evidence of those it hides.
+    private func hiddenLine(_ track: TargetTrack) -> String? {
+        guard track.state == .unknown, case .hidden(let id) = track.basis, let slot = index[id] else { return nil }
+        guard let probe = tracks[slot].probes.first(where: { $0.newest != nil }), let round = probe.newest else {
+            return nil
+        }
+        return "\(id) " + Phrases.evidence(round, probe: probe.spec)
+    }
+
+    private func words(_ track: TargetTrack) -> (String, FaultLayer?) {
+        let judgement = track.spec.judgement
+        switch track.basis {
+        case .unmeasured: return ("not measured yet", .monitor)
+        case .restored(let reason, let layer): return (reason, layer)
+        case .answering:
+            let healthy = track.probes.filter(\.isAnswering)
+            let silent = track.probes.filter { !$0.everAnswered && $0.isFailing }
+            var text = healthy.map { Phrases.health($0, window: judgement.window) }.joined(separator: "; ")
+            if !silent.isEmpty { text += "; \(silent.map(\.spec.id).joined(separator: ", ")) never answered" }
+            return (text.isEmpty ? "answers" : text, nil)
+        case .lossy(let probe):
+            guard track.probes.indices.contains(probe) else { return ("packets are lost", .path) }
+            let (failed, total) = track.probes[probe].loss(rounds: judgement.window)
+            let limit = judgement.degradedLoss.map { ", limit \(Phrases.percent($0))" } ?? ""
+            return (
+                "loses \(Phrases.percent(failed, of: total)) (\(failed) of \(total) of \(track.probes[probe].spec.id)\(limit))",
+                .path
+            )
+        case .slow(let probe):
+            guard track.probes.indices.contains(probe),
+                let median = track.probes[probe].medianRTT(rounds: judgement.window)
+            else { return ("answers slowly", .path) }
+            let source = Phrases.source(track.probes[probe].newest?.source ?? .user)
+            let limit = judgement.degradedRTT.map { ", limit \(Phrases.duration($0))" } ?? ""
+            return ("median \(Phrases.duration(median)) by \(track.probes[probe].spec.id) (\(source)\(limit))", .path)
+        case .partial: return partialWords(track)
+        case .failing: return failingWords(track)
+        case .unresolved: return ("the name \(Text.sanitised(track.spec.address.text)) does not resolve", .resolver)
+        case .indeterminate(let reason):
+            return ("cannot be measured: \(Phrases.unknown(reason))", Phrases.layer(reason))
+        case .stale: return ("no measurement came in since \(lastSeen(track))", .monitor)
+        case .hidden(let id): return hiddenWords(id)
+        case .uplink: return (fault?.reason ?? "the uplink is down", fault?.layer ?? .uplink)
+        }
+    }
+
+    private func lastSeen(_ track: TargetTrack) -> String {
+        track.evidence.newest(1).first?.round.sent.label ?? "the start"
+    }
+
+    private func partialWords(_ track: TargetTrack) -> (String, FaultLayer) {
+        let failing = track.probes.filter { $0.decided != nil && $0.everAnswered }
+        let healthy = track.probes.filter(\.isAnswering)
+        let text = failing.map(Phrases.failure).joined(separator: "; ")
+        let rest = healthy.map { Phrases.health($0, window: track.spec.judgement.window) }.joined(separator: "; ")
+        let isService = failing.contains { $0.spec.kind != .icmp }
+        return ("\(text), while \(rest)", isService ? .service : .target)
+    }
+
+    private func failingWords(_ track: TargetTrack) -> (String, FaultLayer) {
+        let failing = track.probes.filter(\.isFailing)
+        let text = failing.map(Phrases.failure).joined(separator: "; ")
+        return (text.isEmpty ? "does not answer" : text, failureLayer(track, failing))
+    }
+
+    private func failureLayer(_ track: TargetTrack, _ failing: [ProbeTrack]) -> FaultLayer {
+        switch track.spec.kind {
+        case .interface: return .link
+        case .gateway: return .gateway
+        case .resolver: return .resolver
+        case .vpn, .saas, .host: break
+        }
+        if track.provesPath { return .service }
+        for probe in failing {
+            guard case .error(let error)? = probe.newest?.outcome else { continue }
+            if [.networkUnreachable, .hostUnreachable, .timeExceeded, .prohibited].contains(error) { return .path }
+        }
+        return .target
+    }
+
+    private func hiddenWords(_ id: TargetID) -> (String, FaultLayer) {
+        guard let slot = index[id] else { return ("\(id) does not answer; cannot see beyond it", .path) }
+        let parent = tracks[slot].spec
+        let title = Text.sanitised(parent.title)
+        switch parent.kind {
+        case .interface: return ("\(Phrases.named(parent)) is down; cannot see beyond it", .link)
+        case .gateway: return ("\(Phrases.named(parent)) does not answer; cannot see beyond it", .gateway)
+        case .resolver, .vpn, .saas, .host: return ("\(title) does not answer; cannot see beyond it", .path)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// A capture file through the daemon's own engine.
+
+internal import Model
+internal import Wire
+
+/// Passive analysis of a capture file.
+public enum Analyzer {
+    /// Packets between two reports of progress.
+    private static let progressInterval = 65_536
+    private static let batch = 1_024
+
+    /// Reads a pcap or pcapng file to its end.
+    ///
+    /// `onSample` is called for each sample in the order of completion, `onProgress` with the bytes read so far and the
+    /// file's size (0 where it is not known), at most once per 65,536 packets. Throws where the file cannot be opened
+    /// or nothing in it can be read; damage behind the first packet ends in `AnalysisReport.warning`.
+    public static func run(
+        file: String, attribution: AttributionTable = AttributionTable(),
+        onSample: ((AnalyzedSample) -> Void)? = nil, onProgress: ((_ done: Int64, _ total: Int64) -> Void)? = nil
+    ) throws(CaptureError) -> AnalysisReport {
+        let source = try PacketSource.open(file: file)
+        let link = source.link
+        let engine = UnsafeMutablePointer<CaptureEngine>.allocate(capacity: 1)
+        unsafe engine.initialize(
+            to: CaptureEngine(
+                link: link.layer, attribution: attribution, limits: EngineLimits(), keepsSamples: true))
+        defer {
+            unsafe engine.deinitialize(count: 1)
+            unsafe engine.deallocate()
+        }
+        var report = AnalysisReport(file: file)
+        if link.layer == .unreadable { report.warning = "\(link.name) packets cannot be read" }
+        var figures = FigureCollector()
+        let total = onProgress == nil ? 0 : PacketSource.size(of: file)
+        var untilProgress = progressInterval
+        reading: while true {
+            let reading = unsafe source.read(batch, into: engine)
+            unsafe drain(&engine.pointee, into: &figures, onSample)
+            switch reading {
+            case .packets(let count):
+                untilProgress -= count
+                if untilProgress <= 0 {
+                    untilProgress = progressInterval
+                    onProgress?(source.position, total)
+                }
+            case .endOfFile, .interrupted: break reading
+            case .failed(let reason):
+                let error = CaptureError(.notACapture, source: file, reason: reason)
+                if unsafe engine.pointee.packets == 0 { throw error }
+                report.warning = error.reason
+                break reading
+            }
+        }
+        unsafe engine.pointee.finish()
+        unsafe drain(&engine.pointee, into: &figures, onSample)
+        unsafe fill(&report, from: engine.pointee)
+        report.kinds = figures.kinds
+        report.services = figures.services
+        return report
+    }
+
+    /// Hands the samples so far to the figures and to the caller.
+    private static func drain(
+        _ engine: inout CaptureEngine, into figures: inout FigureCollector, _ onSample: ((AnalyzedSample) -> Void)?
+    ) {
+        for sample in engine.samples {
+            figures.add(sample) { engine.serviceText(sample.service) }
+            if let onSample { onSample(AnalyzedSample(sample, service: engine.serviceText(sample.service))) }
+        }
+        engine.samples.removeAll(keepingCapacity: true)
+    }
+
+    private static func fill(_ report: inout AnalysisReport, from engine: borrowing CaptureEngine) {
+        report.counters = engine.counters
+        report.flows = engine.findings.counters.flows
+        report.oneSidedFlows = engine.findings.counters.oneSidedFlows
+        report.upstreamLosses = engine.findings.counters.upstreamLosses
+        report.spuriousRetransmissions = engine.findings.counters.spurious
+        if engine.packets > 0 { report.duration = .nanoseconds(max(0, engine.now &- engine.earliest)) }
+    }
+}
+
+extension AnalyzedSample {
+    /// The sample in words.
+    init(_ sample: EngineSample, service: String?) {
+        self.init(
+            time: WallTime(nanoseconds: sample.time), kind: sample.kind, side: sample.side, method: sample.method,
+            rtt: sample.rtt < 0 ? nil : sample.rtt, outcome: sample.outcome, source: sample.source,
+            sourcePort: sample.sourcePort, destination: sample.destination,
+            destinationPort: sample.destinationPort,
+            interface: sample.interface == 0 ? nil : "if\(sample.interface)", service: service,
+            note: AnalyzedSample.note(of: sample))
+    }
+
+    private static func note(of sample: EngineSample) -> String? {
+        var parts: [String] = []
+        if sample.notes.contains(.oneSided) { parts.append("one_sided") }
+        if sample.notes.contains(.spurious) { parts.append("spurious") }
+        if sample.retries > 0 { parts.append("retries=\(sample.retries)") }
+        if sample.retries > 0, sample.rtt >= 0 { parts.append("last_us=\(microseconds(sample.lower))") }
+        if sample.outcome == .ambiguous {
+            parts.append("bounds_us=\(microseconds(sample.lower))..\(microseconds(sample.upper))")
+        }
+        if sample.rcode != 0 { parts.append(DNSRcode.name(sample.rcode)) }
+        if sample.notes.contains(.noData) { parts.append("NODATA") }
+        if sample.notes.contains(.truncated) { parts.append("truncated") }
+        if sample.notes.contains(.overTCP) { parts.append("tcp") }
+        return parts.isEmpty ? nil : parts.joined(separator: ",")
+    }
+
+    /// Microseconds with as many digits of fraction as there are.
+    private static func microseconds(_ nanoseconds: Int64) -> String {
+        let rest = nanoseconds % 1_000
+        guard rest != 0 else { return String(nanoseconds / 1_000) }
+        let digits = String(1_000 + abs(rest)).dropFirst()
+        return "\(nanoseconds / 1_000).\(digits)"
+    }
+}

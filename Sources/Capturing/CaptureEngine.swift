@@ -1,0 +1,270 @@
+// The engine behind the daemon's captures and `taut analyze`: packets in, samples out.
+//
+// One thread owns it. After the start nothing is allocated a packet; only a DNS name that is new costs a string.
+
+internal import Model
+internal import Statistics
+internal import Wire
+
+/// One sample with everything that a line of `taut analyze --samples` says.
+struct EngineSample {
+    var time: Int64
+    var kind: PassiveKind
+    var side: PassiveSide
+    var method: PassiveMethod
+    /// Nanoseconds; -1: none.
+    var rtt: Int64
+    var outcome: PassiveOutcome?
+    var source: IPAddress
+    var sourcePort: UInt16
+    var destination: IPAddress
+    var destinationPort: UInt16
+    var interface: UInt32
+    var service: ServiceReference
+    var notes: SampleNotes = []
+    var retries: UInt16 = 0
+    var rcode: UInt8 = 0
+    /// Bounds where the outcome is ambiguous; the lower bound alone where a request was repeated.
+    var lower: Int64 = 0
+    var upper: Int64 = 0
+}
+
+/// Sizes and limits of an engine.
+struct EngineLimits {
+    /// Established connections.
+    var maxFlows = 65_536
+    /// Waiting DNS queries and echoes.
+    var transactions = 8_192
+    /// Nanoseconds that a reply is waited for.
+    var replyLimit: Int64 = 30_000_000_000
+}
+
+struct CaptureEngine: ~Copyable {
+    /// Housekeeping runs once per this much packet time, in nanoseconds, and looks at one part of each table.
+    private static var tick: Int64 { 100_000_000 }
+    private static var partsPerSweep: Int { 64 }
+
+    private let dissector: PacketDissector
+    let attribution: AttributionTable
+    /// Whether samples are kept in `samples` for the caller, who empties it.
+    let keepsSamples: Bool
+    var flows: FlowTable
+    var pool: SegmentPool
+    var duplicates = DuplicateFilter()
+    var transactions: TransactionTable
+    var streams = DNSStreamTable()
+    var names = NameTable()
+    var summary = SummaryTable()
+    var findings = TCPFindings()
+    var samples: [EngineSample] = []
+    let hash = KeyedHash()
+
+    private(set) var packets: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
+    private var drops: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    var duplicatePackets: UInt64 = 0
+    /// The engine's clock: the greatest record time seen. Timers follow it, so a clock that steps back stops them.
+    private(set) var now: Int64 = .min
+    private(set) var nowSeconds: UInt32 = 0
+    private(set) var earliest: Int64 = .max
+    private var nextTick: Int64 = .min
+    private var flowCursor = 0
+
+    init(link: LinkLayer, attribution: AttributionTable, limits: EngineLimits, keepsSamples: Bool) {
+        dissector = PacketDissector(link: link)
+        self.attribution = attribution
+        self.keepsSamples = keepsSamples
+        flows = FlowTable(maxFlows: limits.maxFlows)
+        pool = SegmentPool(chunks: flows.capacity * 5 / 2)
+        transactions = TransactionTable(count: limits.transactions, limit: limits.replyLimit)
+        if keepsSamples { samples.reserveCapacity(1_024) }
+    }
+
+    /// Takes one record: its time in nanoseconds since 1970, its length on the wire and what was captured of it.
+    @inline(__always)
+    mutating func process(time: Int64, wireLength: Int, record: RawSpan) {
+        packets &+= 1
+        bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
+        if time > now { advance(to: time) }
+        if time < earliest { earliest = time }
+        var packet = DissectedPacket()
+        packet.time = time
+        packet.wireLength = wireLength
+        if let reason = dissector.dissect(record, into: &packet) {
+            drop(reason)
+            return
+        }
+        if packet.protocolNumber == .tcp {
+            takeTCP(packet, record: record)
+        } else {
+            takeDatagram(packet, record: record)
+        }
+    }
+
+    @inline(__always)
+    mutating func drop(_ reason: DropReason) { drops[reason.rawValue] &+= 1 }
+
+    /// Moves the clock on without a packet (a quiet live source) and does what is due.
+    mutating func advance(to time: Int64) {
+        guard time > now else { return }
+        now = time
+        guard time >= nextTick else { return }
+        nextTick = time &+ CaptureEngine.tick
+        nowSeconds = UInt32(truncatingIfNeeded: max(time, 0) / 1_000_000_000)
+        sweep()
+    }
+
+    /// One part of each table: what has waited too long is reported and freed.
+    private mutating func sweep() {
+        var slice = max(flows.used / CaptureEngine.partsPerSweep, 64)
+        while true {
+            let index = flows.nextExpired(now: nowSeconds, slice: &slice, cursor: &flowCursor)
+            guard index >= 0 else { break }
+            reportUnanswered(index)
+            flows.remove(index, pool: &pool)
+        }
+        var expired = ExpiredTransactions()
+        transactions.expire(now: now, slice: 128) { expired.add($0) }
+        for position in 0..<expired.count { reportTimeout(expired.list[position]) }
+    }
+
+    /// Reports everything that still waits, at the end of a file.
+    mutating func finish() {
+        var waiting: [Transaction] = []
+        transactions.finish { waiting.append($0) }
+        for transaction in waiting.sorted(by: { $0.first < $1.first }) { reportTimeout(transaction) }
+        for index in 0..<flows.used where flows[index].has(.inUse) { reportUnanswered(index) }
+    }
+
+    // MARK: Samples
+
+    /// Who a sample is filed under, beside its kind and side.
+    struct Parties {
+        var client: IPAddress
+        var server: IPAddress
+        var interface: UInt32
+        var service: ServiceReference
+        /// From `peer(of:)`.
+        var peer: PeerReference
+    }
+
+    /// Files a sample and keeps it where the caller wants it.
+    @inline(__always)
+    mutating func emit(_ sample: EngineSample, parties: Parties, failures: UInt64) {
+        var key = SummaryKey()
+        key.interface = parties.interface
+        key.service = sample.service
+        key.kind = sample.kind
+        key.side = sample.side
+        fillPeer(&key, parties: parties)
+        summary.add(key, rtt: sample.rtt, failures: failures)
+        if keepsSamples { samples.append(sample) }
+    }
+
+    func fillPeer(_ key: inout SummaryKey, parties: Parties) {
+        if let network = parties.peer.network {
+            key.peer = .network
+            key.peerLow = UInt64(truncatingIfNeeded: network)
+        } else {
+            let masked = attribution.masked(parties.client)
+            key.peer = masked.isIPv6 ? .prefix6 : .prefix4
+            key.peerHigh = masked.high
+            key.peerLow = masked.low
+        }
+    }
+
+    func peer(of client: IPAddress) -> PeerReference { PeerReference(network: attribution.network(of: client)) }
+
+    /// The service that a server's address and port stand for: the name it goes by, else the configured prefix.
+    func service(at server: IPAddress, port: UInt16) -> ServiceReference {
+        if let name = names.name(of: server, now: nowSeconds) {
+            if let service = name.service, attribution.accepts(port: port, service: service) {
+                return ServiceReference(service: service)
+            }
+            if attribution.keepsNames { return name.reference }
+        }
+        return attribution.service(at: server, port: port).map { ServiceReference(service: $0) } ?? .none
+    }
+
+    func serviceText(_ reference: ServiceReference) -> String? {
+        if let service = reference.service { return attribution.serviceNames[service] }
+        return names.text(reference)
+    }
+
+    // MARK: Figures
+
+    var counters: CaptureCounters {
+        var counters = CaptureCounters()
+        counters.packets = packets
+        counters.bytes = bytes
+        for reason in DropReason.allCases where drops[reason.rawValue] > 0 {
+            counters.drops[reason.name] = drops[reason.rawValue]
+        }
+        for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
+            counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
+        }
+        counters.retransmissions = findings.counters.retransmissions
+        counters.outOfOrder = findings.counters.outOfOrder
+        counters.duplicates = duplicatePackets
+        counters.activeFlows = flows.counters.active
+        counters.evictedFlows = flows.counters.evicted
+        counters.refusedFlows = flows.counters.refused
+        counters.overflowedKeys = summary.overflowed
+        return counters
+    }
+
+    /// Hands over the interval's figures and begins a new interval.
+    mutating func drainSummary(interfaceName: (UInt32) -> String) -> [PassiveKey: PassiveCell] {
+        var result: [PassiveKey: PassiveCell] = [:]
+        var drained: [(SummaryKey, PassiveCell)] = []
+        summary.drain { drained.append(($0, $1)) }
+        for (key, cell) in drained {
+            let full = PassiveKey(
+                interface: interfaceName(key.interface), service: serviceText(key.service), peer: peerText(key),
+                kind: key.kind, side: key.side)
+            // Two numbers may have one text: a name seen and a service called the same.
+            if var present = result[full] {
+                present.histogram.merge(cell.histogram)
+                present.failures &+= cell.failures
+                present.retransmissions &+= cell.retransmissions
+                result[full] = present
+            } else {
+                result[full] = cell
+            }
+        }
+        return result
+    }
+
+    private func peerText(_ key: SummaryKey) -> String? {
+        switch key.peer {
+        case .other: nil
+        case .network: attribution.networkNames[Int(key.peerLow)]
+        case .prefix4: attribution.peerText(IPAddress(v4: UInt32(truncatingIfNeeded: key.peerLow)))
+        case .prefix6: attribution.peerText(IPAddress(v6High: key.peerHigh, low: key.peerLow))
+        }
+    }
+}
+
+/// A client's configured network as a number that fits into a flow entry.
+struct PeerReference: BitwiseCopyable {
+    /// 0: not looked up; 1: none; else the network's index + 2.
+    let rawValue: UInt32
+
+    init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    init(network: Int?) { rawValue = network.map { UInt32(truncatingIfNeeded: $0 &+ 2) } ?? 1 }
+
+    var network: Int? { rawValue >= 2 ? Int(rawValue) - 2 : nil }
+}
+
+/// Expired requests of one sweep; a sweep looks at no more than it can hold.
+private struct ExpiredTransactions {
+    var list: InlineArray<128, Transaction> = InlineArray(repeating: Transaction())
+    var count = 0
+
+    mutating func add(_ transaction: Transaction) {
+        guard count < 128 else { return }
+        list[count] = transaction
+        count += 1
+    }
+}

@@ -1,0 +1,52 @@
+// Packets that come by twice: mirror ports, bridges, `any` on hosts that forward.
+
+/// Remembers the last few thousand TCP segments by a fingerprint.
+///
+/// A direct-mapped table: a segment seen again after another has taken its place is not recognised, which errs towards
+/// counting it as a retransmission.
+struct DuplicateFilter: ~Copyable {
+    struct Entry: BitwiseCopyable {
+        var fingerprint: UInt64 = 0
+        var time: Int64 = 0
+        var identification: UInt16 = 0
+    }
+
+    private static var size: Int { 4_096 }
+    /// Copies made by switches and bridges are this close together, in nanoseconds.
+    private static var window: Int64 { 1_000_000 }
+
+    private var entries: FixedTable<Entry> = FixedTable(zeroed: DuplicateFilter.size)
+    private let hash = KeyedHash()
+
+    /// Whether the same segment of the same flow and side was seen just before.
+    ///
+    /// Equal IP identifications tell a copy for certain within the window. Where they differ or there is none, a
+    /// retransmission is not excluded; but it cannot come sooner than the peer's answer could, so the time between
+    /// must be below half of `minimumRTT` (nanoseconds; 0: not known).
+    @inline(__always)
+    mutating func isDuplicate(
+        flow: Int, input: TCPInput, checksum: UInt16, window: UInt16, identification: UInt16, minimumRTT: UInt32
+    ) -> Bool {
+        let shape =
+            UInt64(input.payload & 0xFFFF) &<< 48 | UInt64(checksum) &<< 32 | UInt64(window) &<< 16
+            | UInt64(input.flags) &<< 8 | UInt64(truncatingIfNeeded: input.sender)
+        // Checksums left to the card do not tell acknowledgements with different SACK blocks apart.
+        let fingerprint =
+            hash.hash(
+                UInt64(input.sequence) &<< 32 | UInt64(input.acknowledgement), shape,
+                UInt64(input.timestampValue) &<< 32 | UInt64(input.timestampEcho),
+                UInt64(input.selectiveLeft) &<< 32 | UInt64(input.selectiveRight),
+                UInt64(truncatingIfNeeded: flow)) | 1
+        let slot = Int(truncatingIfNeeded: fingerprint &>> 40) & (DuplicateFilter.size &- 1)
+        let entry = entries[slot]
+        if entry.fingerprint == fingerprint {
+            let distance = input.time &- entry.time
+            if distance >= 0, distance < DuplicateFilter.window {
+                if identification != 0, identification == entry.identification { return true }
+                if minimumRTT == 0 || distance < Int64(minimumRTT) / 2 { return true }
+            }
+        }
+        entries[slot] = Entry(fingerprint: fingerprint, time: input.time, identification: identification)
+        return false
+    }
+}

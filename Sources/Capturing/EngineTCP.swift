@@ -1,0 +1,203 @@
+// TCP in the engine: from a dissected packet to the flow table and the state machine.
+
+internal import Model
+internal import Wire
+
+extension CaptureEngine {
+    private static var dnsPort: UInt32 { 53 }
+
+    @inline(__always)
+    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan) {
+        let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
+        guard let segment = TCPSegment(bytes) else {
+            drop(packet.captured < packet.length ? .truncated : .malformed)
+            return
+        }
+        guard packet.length >= segment.headerLength else {
+            drop(.malformed)
+            return
+        }
+        var key = FlowKey()
+        let sender = CaptureEngine.makeKey(packet, segment, &key)
+        let options = segment.options
+        let input = TCPInput(
+            time: packet.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
+            payload: UInt32(truncatingIfNeeded: packet.length &- segment.headerLength),
+            flags: segment.flags.rawValue, hasTimestamps: options.hasTimestamps,
+            hasSelectiveBlock: options.hasSelectiveBlock, isWindowZero: segment.window == 0,
+            timestampValue: options.timestampValue, timestampEcho: options.timestampEcho,
+            selectiveLeft: options.selectiveLeft, selectiveRight: options.selectiveRight, sender: sender)
+        var index = flows.find(key)
+        if index < 0 {
+            index = openFlow(key, input)
+            guard index >= 0 else { return }
+        }
+        if duplicates.isDuplicate(
+            flow: index, input: input, checksum: segment.checksum, window: segment.window,
+            identification: packet.identification,
+            minimumRTT: flows[index].sides[sender].minimumRTT)
+        {
+            duplicatePackets &+= 1
+            drop(.duplicate)
+            return
+        }
+        findings.reset()
+        flows[index].lastSeen = nowSeconds
+        flows[index].observe(input, pool: &pool, findings: &findings)
+        if !flows[index].has(.isEstablished) { considerEstablishing(index) }
+        if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: packet.time) }
+        if flows[index].has(.isDNS), input.payload > 0 {
+            takeDNSStream(index, input: input, payload: segment.payload)
+        }
+    }
+
+    /// The canonical key; returns which side sent the packet.
+    @inline(__always)
+    private static func makeKey(_ packet: DissectedPacket, _ segment: borrowing TCPSegment, _ key: inout FlowKey)
+        -> Int
+    {
+        let source = packet.source
+        let destination = packet.destination
+        let sourcePort = UInt32(segment.sourcePort)
+        let destinationPort = UInt32(segment.destinationPort)
+        key.scope = packet.interface | (source.isIPv6 ? FlowKey.ipv6 : 0)
+        let sourceIsLower: Bool
+        if source.high != destination.high {
+            sourceIsLower = source.high < destination.high
+        } else if source.low != destination.low {
+            sourceIsLower = source.low < destination.low
+        } else {
+            sourceIsLower = sourcePort <= destinationPort
+        }
+        if sourceIsLower {
+            key.high0 = source.high
+            key.low0 = source.low
+            key.high1 = destination.high
+            key.low1 = destination.low
+            key.ports = sourcePort &<< 16 | destinationPort
+            return 0
+        }
+        key.high0 = destination.high
+        key.low0 = destination.low
+        key.high1 = source.high
+        key.low1 = source.low
+        key.ports = destinationPort &<< 16 | sourcePort
+        return 1
+    }
+
+    private mutating func openFlow(_ key: FlowKey, _ input: TCPInput) -> Int {
+        if input.has(TCPInput.rst) {
+            drop(.noFlow)
+            return -1
+        }
+        let index = flows.insert(key, now: nowSeconds, pool: &pool)
+        guard index >= 0 else {
+            drop(.tableFull)
+            return -1
+        }
+        findings.counters.flows &+= 1
+        if key.ports &>> 16 == CaptureEngine.dnsPort || key.ports & 0xFFFF == CaptureEngine.dnsPort {
+            flows[index].flags.insert(.isDNS)
+        }
+        return index
+    }
+
+    /// Both sides heard, or one side past its handshake for a while (asymmetric routing).
+    private mutating func considerEstablishing(_ index: Int) {
+        let both = flows[index].sides[0].has(.isSeen) && flows[index].sides[1].has(.isSeen)
+        if both || flows[index].packets >= 8 { flows.establish(index, pool: &pool) }
+    }
+
+    func address(_ side: Int, of index: Int) -> IPAddress {
+        let key = flows[index].key
+        let high = side == 0 ? key.high0 : key.high1
+        let low = side == 0 ? key.low0 : key.low1
+        return key.scope & FlowKey.ipv6 != 0
+            ? IPAddress(v6High: high, low: low) : IPAddress(v4: UInt32(truncatingIfNeeded: low))
+    }
+
+    func port(_ side: Int, of index: Int) -> UInt16 {
+        let ports = flows[index].key.ports
+        return UInt16(truncatingIfNeeded: side == 0 ? ports &>> 16 : ports)
+    }
+
+    /// The connection's parties; service and network are looked up once and kept in the entry.
+    mutating func parties(of index: Int) -> Parties {
+        let client = flows[index].client
+        let server = 1 &- client
+        if !flows[index].has(.hasService) {
+            flows[index].service =
+                service(at: address(server, of: index), port: port(server, of: index)).rawValue
+            flows[index].spare = peer(of: address(client, of: index)).rawValue
+            flows[index].flags.insert(.hasService)
+        }
+        return Parties(
+            client: address(client, of: index), server: address(server, of: index),
+            interface: flows[index].key.scope & ~FlowKey.ipv6,
+            service: ServiceReference(rawValue: flows[index].service),
+            peer: PeerReference(rawValue: flows[index].spare))
+    }
+
+    private mutating func report(_ index: Int, at time: Int64) {
+        let parties = parties(of: index)
+        for position in 0..<findings.count {
+            let finding = findings[position]
+            let requester = finding.requester
+            var sample = EngineSample(
+                time: time, kind: finding.kind, side: finding.side, method: finding.method, rtt: finding.rtt,
+                outcome: nil, source: address(requester, of: index), sourcePort: port(requester, of: index),
+                destination: address(1 &- requester, of: index),
+                destinationPort: port(1 &- requester, of: index), interface: parties.interface,
+                service: parties.service, notes: finding.notes)
+            if finding.rtt < 0 {
+                sample.outcome = .ambiguous
+                sample.lower = finding.lower
+                sample.upper = finding.upper
+            }
+            emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
+        }
+        guard findings.retransmitter >= 0 else { return }
+        var key = SummaryKey()
+        key.interface = parties.interface
+        key.service = parties.service
+        key.kind = .tcpData
+        key.side = flows[index].side(towards: 1 &- findings.retransmitter)
+        fillPeer(&key, parties: parties)
+        summary.add(key, retransmissions: 1)
+    }
+
+    /// A SYN that nobody answered, of an entry that is about to go.
+    mutating func reportUnanswered(_ index: Int) {
+        guard flows[index].has(.synSeen),
+            flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed]).isEmpty
+        else { return }
+        let parties = parties(of: index)
+        let client = flows[index].client
+        let sample = EngineSample(
+            time: flows[index].handshake.synLast, kind: .tcpHandshake, side: .server, method: .syn, rtt: -1,
+            outcome: .unanswered, source: parties.client, sourcePort: port(client, of: index),
+            destination: parties.server, destinationPort: port(1 &- client, of: index),
+            interface: parties.interface, service: parties.service,
+            retries: UInt16(max(flows[index].handshake.synCount, 1) - 1))
+        emit(sample, parties: parties, failures: 1)
+    }
+
+    private mutating func takeDNSStream(_ index: Int, input: TCPInput, payload: RawSpan) {
+        let scope = flows[index].key.scope
+        let sender = input.sender
+        let sides = (address(sender, of: index), address(1 &- sender, of: index))
+        let ports = (port(sender, of: index), port(1 &- sender, of: index))
+        // The table is taken out while its messages are handled, since handling them uses the engine.
+        var messages = DNSMessageQueue()
+        streams.take(
+            flow: index, side: sender, generation: flows[index].generation, now: nowSeconds,
+            sequence: input.has(TCPInput.syn) ? input.sequence &+ 1 : input.sequence, length: Int(input.payload),
+            payload: payload
+        ) { messages.add($0, hash: hash) }
+        for position in 0..<messages.count {
+            takeDNS(
+                messages[position], time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
+                destinationPort: ports.1, scope: scope, isOverTCP: true)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// Figures of a whole file by kind and by service: exact while there are few samples, from histograms beyond.
+
+internal import Model
+internal import Statistics
+
+/// RTTs of one row: exact values until there are too many, then a histogram of all.
+private struct FigureRow {
+    var figures: PassiveFigures
+    var values: [Int64] = []
+    var histogram = Histogram()
+    let exactLimit: Int
+
+    mutating func add(_ sample: EngineSample) {
+        if FigureCollector.isFailure(sample) { figures.failures += 1 }
+        guard sample.rtt >= 0 else { return }
+        figures.count += 1
+        if values.count < exactLimit {
+            values.append(sample.rtt)
+            return
+        }
+        if histogram.isEmpty {
+            for value in values { histogram.record(nanoseconds: value) }
+        }
+        histogram.record(nanoseconds: sample.rtt)
+    }
+
+    var finished: PassiveFigures {
+        var result = figures
+        let sorted = histogram.isEmpty ? values.sorted() : []
+        func quantile(_ q: Double) -> Int64? {
+            histogram.isEmpty ? Quantiles.exact(sorted: sorted, q) : histogram.quantile(q)
+        }
+        result.minimum = histogram.minimum ?? sorted.first
+        result.maximum = histogram.maximum ?? sorted.last
+        result.p50 = quantile(0.5)
+        result.p95 = quantile(0.95)
+        result.p99 = quantile(0.99)
+        return result
+    }
+}
+
+/// Collects samples into rows; bounded: services beyond the limit are left out of `services`, never out of `kinds`.
+struct FigureCollector {
+    private static let serviceLimit = 4_096
+
+    private var byKind: [FigureRow?] = Array(repeating: nil, count: 32)
+    private var byService: [FigureRow] = []
+    /// Service, kind and side as one number, to the row's place in `byService`.
+    private var places: [UInt64: Int] = [:]
+
+    /// Timeouts, refusals and failed rcodes; not what is only unknown.
+    static func isFailure(_ sample: EngineSample) -> Bool {
+        switch sample.outcome {
+        case .timeout, .unanswered: true
+        case .orphan: false
+        case .ambiguous, nil:
+            sample.kind == .tcpRefused || sample.kind == .dns && sample.rcode != 0 && sample.rcode != 3
+        }
+    }
+
+    mutating func add(_ sample: EngineSample, service: () -> String?) {
+        let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
+        if byKind[code] == nil { byKind[code] = row(sample, service: nil, exactLimit: 65_536) }
+        byKind[code]?.add(sample)
+        let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)
+        if let place = places[key] {
+            byService[place].add(sample)
+        } else if byService.count < FigureCollector.serviceLimit {
+            places[key] = byService.count
+            byService.append(row(sample, service: service(), exactLimit: 256))
+            byService[byService.count - 1].add(sample)
+        }
+    }
+
+    private func row(_ sample: EngineSample, service: String?, exactLimit: Int) -> FigureRow {
+        FigureRow(
+            figures: PassiveFigures(
+                service: service, kind: sample.kind, side: sample.side, count: 0, failures: 0),
+            exactLimit: exactLimit)
+    }
+
+    /// A row for each kind and side that had a sample or a failure, in the order of the kinds.
+    var kinds: [PassiveFigures] { byKind.compactMap { $0?.finished } }
+
+    /// A row for each service, kind and side, by the service's name, unattributed samples last.
+    var services: [PassiveFigures] {
+        byService.map(\.finished).sorted { a, b in
+            if a.service != b.service {
+                guard let first = a.service, let second = b.service else { return b.service == nil }
+                return first < second
+            }
+            return (a.kind.code, a.side.code) < (b.kind.code, b.side.code)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// Memory of the capture thread: allocated once, zeroed, never grown.
+
+internal import Glibc
+
+/// A fixed number of plain values in one cache-line aligned block of memory.
+///
+/// All bytes are zero at the start, so an element's all-zero pattern must be a value of it; pages are taken by the
+/// kernel when they are first written. Every access is checked against the count.
+@safe
+struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
+    private let memory: UnsafeMutableRawPointer
+    private let base: UnsafeMutablePointer<Element>
+    let count: Int
+
+    /// Stops the process where the kernel has no memory; called at the start of a capture only.
+    init(zeroed count: Int) {
+        let line = 64
+        let size = max(count, 1) * MemoryLayout<Element>.stride + line
+        guard let memory = unsafe calloc(1, size) else { fatalError("no memory for \(size) bytes of capture tables") }
+        unsafe self.memory = memory
+        // The block is a line longer than needed, so rounding up stays inside it.
+        let aligned = unsafe memory.alignedUp(toMultipleOf: line)
+        unsafe base = aligned.bindMemory(to: Element.self, capacity: max(count, 1))
+        self.count = count
+    }
+
+    deinit { unsafe free(memory) }
+
+    @inline(__always)
+    subscript(index: Int) -> Element {
+        unsafeAddress {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            return unsafe UnsafePointer(base + index)
+        }
+        unsafeMutableAddress {
+            precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+            return unsafe base + index
+        }
+    }
+}
+
+// One thread owns a table and everything in it; it is handed to that thread before it starts.
+extension FixedTable: @unchecked Sendable {}

@@ -1,0 +1,283 @@
+// The table of TCP connections: fixed memory, bounded probes, two parts.
+//
+// Entries lie in one array; an index of buckets, a cache line each, finds them by a keyed hash. A connection of which
+// one side only was heard lives in the opening part, which is bounded of its own, so that a flood of SYNs recycles
+// flood entries and cannot push out one established connection.
+
+/// How many connections there are, and what became of others.
+struct FlowTableCounters: BitwiseCopyable {
+    var active: UInt64 = 0
+    /// Given up while still alive, to make room.
+    var evicted: UInt64 = 0
+    /// Not taken because there was no room.
+    var refused: UInt64 = 0
+}
+
+struct FlowTable: ~Copyable {
+    /// Eight slots: the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
+    struct Bucket: BitwiseCopyable {
+        var slots: InlineArray<8, UInt64> = InlineArray(repeating: 0)
+    }
+
+    private static var slotsPerBucket: Int { 8 }
+    /// Entries looked at for the one idle longest.
+    private static var evictionSample: Int { 16 }
+    /// Seconds of silence after which an entry is given up: opening, closed, established.
+    static var openingTimeout: UInt32 { 75 }
+    private static var closedTimeout: UInt32 { 10 }
+    private static var establishedTimeout: UInt32 { 900 }
+
+    /// Most established connections.
+    let capacity: Int
+    /// Most opening ones.
+    let openingCapacity: Int
+    private(set) var entries: FixedTable<TCPConnection>
+    private var buckets: FixedTable<Bucket>
+    private let bucketMask: UInt32
+    private let hash = KeyedHash()
+    private var free: UInt32 = 0
+    private var fresh = 0
+    /// A generator of places to look at when one must go; never 0.
+    private var dice = UInt64.random(in: 1 ... .max)
+    private var openingCount = 0
+    private var establishedCount = 0
+    /// Opening entries in order of creation (index + 1, and generation); entries that moved on are passed over.
+    private var openings: FixedTable<UInt64>
+    private var openingHead = 0
+    private var openingLength = 0
+    private(set) var counters = FlowTableCounters()
+
+    /// Room for `maxFlows` established connections (clamped to 64...4,194,304) and an eighth more opening ones.
+    init(maxFlows: Int) {
+        capacity = min(max(maxFlows, 64), 1 << 22)
+        openingCapacity = max(capacity / 8, 64)
+        entries = FixedTable(zeroed: capacity + openingCapacity)
+        var bucketCount = 16
+        while bucketCount * 4 < capacity + openingCapacity { bucketCount *= 2 }
+        buckets = FixedTable(zeroed: bucketCount)
+        bucketMask = UInt32(bucketCount - 1)
+        openings = FixedTable(zeroed: openingCapacity)
+    }
+
+    @inline(__always)
+    subscript(index: Int) -> TCPConnection {
+        _read { yield entries[index] }
+        _modify { yield &entries[index] }
+    }
+
+    // MARK: Finding
+
+    @inline(__always)
+    private func hashed(_ key: FlowKey) -> UInt64 {
+        let low = UInt64(key.ports) &<< 32 | UInt64(key.scope)
+        return key.scope & FlowKey.ipv6 == 0
+            ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
+    }
+
+    /// The second place of an entry follows from the first and the tag, and the other way round.
+    @inline(__always)
+    private func alternative(_ bucket: UInt32, tag: UInt32) -> UInt32 {
+        (bucket ^ (tag &* 0x9E37_79B1 | 1)) & bucketMask
+    }
+
+    /// The entry's index, or -1.
+    @inline(__always)
+    func find(_ key: FlowKey) -> Int {
+        let value = hashed(key)
+        let tag = UInt32(truncatingIfNeeded: value &>> 32)
+        let first = UInt32(truncatingIfNeeded: value) & bucketMask
+        let found = search(first, tag: tag, key: key)
+        return found >= 0 ? found : search(alternative(first, tag: tag), tag: tag, key: key)
+    }
+
+    @inline(__always)
+    private func search(_ bucket: UInt32, tag: UInt32, key: FlowKey) -> Int {
+        for slot in 0..<FlowTable.slotsPerBucket {
+            let value = buckets[Int(bucket)].slots[slot]
+            if UInt32(truncatingIfNeeded: value &>> 32) == tag, value != 0 {
+                let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
+                if entries[index].key.equals(key) { return index }
+            }
+        }
+        return -1
+    }
+
+    // MARK: Coming
+
+    /// A new opening entry, or -1 where there is no room (counted). Entries given up are restarted first.
+    mutating func insert(_ key: FlowKey, now: UInt32, pool: inout SegmentPool) -> Int {
+        if openingLength == openingCapacity || openingCount >= openingCapacity {
+            giveUpOldestOpening(pool: &pool)
+        }
+        let value = hashed(key)
+        let tag = UInt32(truncatingIfNeeded: value &>> 32)
+        let first = UInt32(truncatingIfNeeded: value) & bucketMask
+        guard let place = place(first, tag: tag, now: now, pool: &pool) else {
+            counters.refused &+= 1
+            return -1
+        }
+        let index = takeEntry()
+        guard index >= 0 else {
+            counters.refused &+= 1
+            return -1
+        }
+        let generation = entries[index].generation &+ 1
+        entries[index] = TCPConnection()
+        entries[index].generation = generation
+        entries[index].key = key
+        entries[index].flags = .inUse
+        entries[index].lastSeen = now
+        buckets[place.bucket].slots[place.slot] = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        let position = (openingHead &+ openingLength) % openingCapacity
+        openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        openingLength &+= 1
+        openingCount &+= 1
+        counters.active &+= 1
+        return index
+    }
+
+    /// A free slot in the emptier of the two buckets; where both are full, the one idle longest of the same or a
+    /// lesser standing gives way.
+    private mutating func place(
+        _ first: UInt32, tag: UInt32, now: UInt32, pool: inout SegmentPool
+    ) -> (bucket: Int, slot: Int)? {
+        let second = alternative(first, tag: tag)
+        let a = freeSlots(Int(first))
+        let b = freeSlots(Int(second))
+        let bucket = Int(a.count > 2 || a.count >= b.count ? first : second)
+        let slot = bucket == Int(first) ? a.slot : b.slot
+        if slot >= 0 { return (bucket, slot) }
+        var victim = -1
+        for slot in 0..<FlowTable.slotsPerBucket {
+            let index = Int(UInt32(truncatingIfNeeded: buckets[bucket].slots[slot])) &- 1
+            guard !entries[index].has(.isEstablished) || entries[index].has(.isClosed) else { continue }
+            if victim < 0 || entries[index].lastSeen < entries[victim].lastSeen { victim = index }
+        }
+        guard victim >= 0 else { return nil }
+        counters.evicted &+= 1
+        remove(victim, pool: &pool)
+        let freed = freeSlots(bucket)
+        return freed.slot >= 0 ? (bucket, freed.slot) : nil
+    }
+
+    private func freeSlots(_ bucket: Int) -> (count: Int, slot: Int) {
+        var count = 0
+        var free = -1
+        for slot in 0..<FlowTable.slotsPerBucket where buckets[bucket].slots[slot] == 0 {
+            count &+= 1
+            if free < 0 { free = slot }
+        }
+        return (count, free)
+    }
+
+    private mutating func takeEntry() -> Int {
+        if free != 0 {
+            let index = Int(free) &- 1
+            free = entries[index].link
+            return index
+        }
+        guard fresh < entries.count else { return -1 }
+        fresh &+= 1
+        return fresh &- 1
+    }
+
+    /// Moves an opening entry to the established part; where that is full, the one idle longest of a sample goes.
+    mutating func establish(_ index: Int, pool: inout SegmentPool) {
+        guard !entries[index].has(.isEstablished) else { return }
+        if establishedCount >= capacity { giveUpIdlest(besides: index, pool: &pool) }
+        entries[index].flags.insert(.isEstablished)
+        openingCount &-= 1
+        establishedCount &+= 1
+    }
+
+    // MARK: Going
+
+    private mutating func giveUpOldestOpening(pool: inout SegmentPool) {
+        while openingLength > 0 {
+            let value = openings[openingHead]
+            openingHead = (openingHead &+ 1) % openingCapacity
+            openingLength &-= 1
+            let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
+            guard entries[index].generation == UInt32(truncatingIfNeeded: value &>> 32),
+                entries[index].has(.inUse), !entries[index].has(.isEstablished)
+            else {
+                if openingCount < openingCapacity { return }
+                continue
+            }
+            counters.evicted &+= 1
+            remove(index, pool: &pool)
+            return
+        }
+    }
+
+    private mutating func giveUpIdlest(besides kept: Int, pool: inout SegmentPool) {
+        var victim = -1
+        var seen = 0
+        // Entries in use are dense when the table is full, so the walk ends soon; it is bounded in any case. Places are
+        // drawn at random: neighbours came at the same time and would all be young, or all old.
+        for _ in 0..<(4 * FlowTable.evictionSample) where seen < FlowTable.evictionSample {
+            dice ^= dice &<< 13
+            dice ^= dice &>> 7
+            dice ^= dice &<< 17
+            let index = Int(truncatingIfNeeded: (dice &>> 32).multipliedFullWidth(by: UInt64(fresh) &<< 32).high)
+            guard index != kept, entries[index].has(.isEstablished) else { continue }
+            seen &+= 1
+            if entries[index].has(.isClosed) {
+                victim = index
+                break
+            }
+            if victim < 0 || entries[index].lastSeen < entries[victim].lastSeen { victim = index }
+        }
+        guard victim >= 0 else { return }
+        counters.evicted &+= 1
+        remove(victim, pool: &pool)
+    }
+
+    /// Frees an entry and everything it holds.
+    mutating func remove(_ index: Int, pool: inout SegmentPool) {
+        guard entries[index].has(.inUse) else { return }
+        if entries[index].has(.isEstablished) { establishedCount &-= 1 } else { openingCount &-= 1 }
+        let value = hashed(entries[index].key)
+        let tag = UInt32(truncatingIfNeeded: value &>> 32)
+        let first = UInt32(truncatingIfNeeded: value) & bucketMask
+        let wanted = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        clear(first, value: wanted)
+        clear(alternative(first, tag: tag), value: wanted)
+        entries[index].restart(&pool)
+        entries[index].flags = []
+        entries[index].link = free
+        free = UInt32(truncatingIfNeeded: index &+ 1)
+        counters.active &-= 1
+    }
+
+    private mutating func clear(_ bucket: UInt32, value: UInt64) {
+        for slot in 0..<FlowTable.slotsPerBucket where buckets[Int(bucket)].slots[slot] == value {
+            buckets[Int(bucket)].slots[slot] = 0
+        }
+    }
+
+    /// The next entry of a walk over the table that has been silent too long; -1 after `slice` entries without one.
+    ///
+    /// The caller reports what it was waiting for and then removes it.
+    mutating func nextExpired(now: UInt32, slice: inout Int, cursor: inout Int) -> Int {
+        while slice > 0 {
+            slice &-= 1
+            cursor = cursor &+ 1 < fresh ? cursor &+ 1 : 0
+            guard cursor < fresh, entries[cursor].has(.inUse) else { continue }
+            let idle = Int64(now) &- Int64(entries[cursor].lastSeen)
+            let limit: UInt32
+            if entries[cursor].has(.isClosed) {
+                limit = FlowTable.closedTimeout
+            } else if entries[cursor].has(.isEstablished) {
+                limit = FlowTable.establishedTimeout
+            } else {
+                limit = FlowTable.openingTimeout
+            }
+            if idle > Int64(limit) { return cursor }
+        }
+        return -1
+    }
+
+    /// How many entries were ever used; a walk over 0..<used sees all.
+    var used: Int { fresh }
+}

@@ -1,0 +1,170 @@
+// libpcap handles: files and live interfaces. The only file that calls libpcap.
+
+internal import CPcap
+internal import Glibc
+
+/// An open libpcap handle, closed when it goes. libpcap wants one thread at a time, which the owner sees to.
+@safe
+struct PacketSource: ~Copyable, @unchecked Sendable {
+    /// What a read came to.
+    enum Reading {
+        case packets(Int)
+        case endOfFile
+        case interrupted
+        case failed(String)
+    }
+
+    struct Statistics: Equatable {
+        var kernelDrops: UInt64 = 0
+        var interfaceDrops: UInt64 = 0
+    }
+
+    private let handle: OpaquePointer
+
+    private init(_ handle: OpaquePointer) { unsafe self.handle = handle }
+
+    deinit { unsafe pcap_close(handle) }
+
+    // MARK: Files
+
+    /// Opens a pcap or pcapng file, with times in nanoseconds.
+    static func open(file: String) throws(CaptureError) -> PacketSource {
+        var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        let opened = unsafe pcap_open_offline_with_tstamp_precision(
+            file, UInt32(PCAP_TSTAMP_PRECISION_NANO), &message)
+        guard let opened = unsafe opened else {
+            let kind: CaptureError.Kind = unsafe access(file, R_OK) == 0 ? .notACapture : .cannotOpen
+            throw CaptureError(kind, source: file, reason: without(file, text(message)))
+        }
+        return unsafe PacketSource(opened)
+    }
+
+    /// Where reading stands in the file, in bytes; 0 where that is not known.
+    var position: Int64 {
+        guard let stream = unsafe pcap_file(handle) else { return 0 }
+        return unsafe max(0, Int64(ftello(stream)))
+    }
+
+    /// The size of the file in bytes; 0 where that is not known.
+    static func size(of file: String) -> Int64 {
+        var status = stat()
+        return unsafe stat(file, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    // MARK: Interfaces
+
+    /// Opens an interface, or all of them as `any`, with a kernel filter.
+    static func open(
+        interface: String, snapLength: Int, ringSize: Int, filters: [String]
+    ) throws(CaptureError) -> PacketSource {
+        var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        guard let created = unsafe pcap_create(interface, &message) else {
+            throw CaptureError(.other, source: interface, reason: text(message))
+        }
+        let source = unsafe PacketSource(created)
+        unsafe pcap_set_snaplen(created, Int32(clamping: snapLength))
+        unsafe pcap_set_buffer_size(created, Int32(clamping: ringSize))
+        // A monitor on a mirror port must see what is not addressed to it; `any` knows no such mode.
+        unsafe pcap_set_promisc(created, interface == "any" ? 0 : 1)
+        // How long the kernel may hold a block back: samples show within a second.
+        unsafe pcap_set_timeout(created, 100)
+        unsafe pcap_set_tstamp_precision(created, PCAP_TSTAMP_PRECISION_NANO)
+        let status = unsafe pcap_activate(created)
+        guard status >= 0 else { throw source.activationError(status, interface: interface) }
+        if interface == "any" {
+            // Refused by kernels and libraries that lack it: version 1 then, without interface indices.
+            unsafe pcap_set_datalink(created, DLT_LINUX_SLL2)
+        }
+        try source.install(filters, interface: interface)
+        guard unsafe pcap_setnonblock(created, 1, &message) == 0 else {
+            throw CaptureError(.other, source: interface, reason: text(message))
+        }
+        return source
+    }
+
+    private func activationError(_ status: Int32, interface: String) -> CaptureError {
+        let said = unsafe String(cString: pcap_geterr(handle))
+        let name = unsafe String(cString: pcap_statustostr(status))
+        let reason = said.isEmpty ? name : "\(name): \(said)"
+        switch status {
+        case PCAP_ERROR_NO_SUCH_DEVICE, PCAP_ERROR_IFACE_NOT_UP:
+            return CaptureError(.noInterface, source: interface, reason: reason)
+        case PCAP_ERROR_PERM_DENIED, PCAP_ERROR_PROMISC_PERM_DENIED:
+            return CaptureError(.noPermission, source: interface, reason: reason)
+        default: return CaptureError(.other, source: interface, reason: reason)
+        }
+    }
+
+    /// Installs the first filter that compiles for the handle's link type.
+    private func install(_ filters: [String], interface: String) throws(CaptureError) {
+        var reason = "no filter"
+        for filter in filters {
+            var program = unsafe bpf_program()
+            guard unsafe pcap_compile(handle, &program, filter, 1, UInt32.max) == 0 else {
+                unsafe reason = String(cString: pcap_geterr(handle))
+                continue
+            }
+            let status = unsafe pcap_setfilter(handle, &program)
+            unsafe pcap_freecode(&program)
+            if status == 0 { return }
+            unsafe reason = String(cString: pcap_geterr(handle))
+        }
+        throw CaptureError(.filter, source: interface, reason: "filter: \(reason)")
+    }
+
+    /// The descriptor to wait on; -1 where there is none.
+    var descriptor: Int32 { unsafe pcap_get_selectable_fd(handle) }
+
+    /// What the kernel and the interface lost, from the start of the source.
+    var statistics: Statistics? {
+        var counts = pcap_stat()
+        guard unsafe pcap_stats(handle, &counts) == 0 else { return nil }
+        return Statistics(kernelDrops: UInt64(counts.ps_drop), interfaceDrops: UInt64(counts.ps_ifdrop))
+    }
+
+    // MARK: Reading
+
+    /// The framing, and its name for messages.
+    var link: (layer: LinkLayer, name: String) {
+        let number = unsafe pcap_datalink(handle)
+        guard let name = unsafe pcap_datalink_val_to_name(number) else {
+            return (LinkLayer(number), "link type \(number)")
+        }
+        return unsafe (LinkLayer(number), String(cString: name))
+    }
+
+    /// Reads at most `count` packets into the engine.
+    func read(_ count: Int, into engine: UnsafeMutablePointer<CaptureEngine>) -> Reading {
+        let status = unsafe pcap_dispatch(
+            handle, Int32(clamping: count),
+            { context, header, bytes in
+                guard let context = unsafe context, let header = unsafe header, let bytes = unsafe bytes
+                else { return }
+                let engine = unsafe UnsafeMutableRawPointer(context).assumingMemoryBound(to: CaptureEngine.self)
+                let seconds = unsafe Int64(header.pointee.ts.tv_sec)
+                let nanoseconds = unsafe Int64(header.pointee.ts.tv_usec)
+                // libpcap has read `caplen` bytes; they stay until the next call.
+                let record = unsafe UnsafeRawBufferPointer(start: bytes, count: Int(header.pointee.caplen))
+                unsafe engine.pointee.process(
+                    time: seconds &* 1_000_000_000 &+ nanoseconds, wireLength: Int(header.pointee.len),
+                    record: record.bytes)
+            }, UnsafeMutableRawPointer(engine).assumingMemoryBound(to: UInt8.self))
+        switch status {
+        case 1...: return .packets(Int(status))
+        case 0: return .endOfFile
+        case PCAP_ERROR_BREAK: return .interrupted
+        default: return .failed(unsafe String(cString: pcap_geterr(handle)))
+        }
+    }
+
+    // MARK: Messages
+
+    private static func text(_ message: [CChar]) -> String {
+        String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// libpcap begins some messages with the file's name, which the error names already.
+    private static func without(_ file: String, _ message: String) -> String {
+        message.hasPrefix(file + ": ") ? String(message.dropFirst(file.count + 2)) : message
+    }
+}

@@ -1,0 +1,221 @@
+// One TCP connection as the capture point sees it: 288 bytes, hot fields first.
+
+internal import Model
+
+/// What one side sends, and what the other has acknowledged of it: one cache line.
+struct TCPDirection: BitwiseCopyable {
+    struct Flags: OptionSet, BitwiseCopyable {
+        let rawValue: UInt16
+
+        /// `nextSequence` and `highestAcknowledged` hold.
+        static var isKnown: Flags { Flags(rawValue: 1) }
+        /// Between `lossStart` and `lossEnd` an acknowledgement may be late.
+        static var hasLoss: Flags { Flags(rawValue: 2) }
+        /// `gapStart..<gapEnd` has not been seen.
+        static var hasGap: Flags { Flags(rawValue: 4) }
+        /// `newestTimestamp` holds.
+        static var hasTimestamp: Flags { Flags(rawValue: 8) }
+        /// `newestEcho` holds.
+        static var hasEcho: Flags { Flags(rawValue: 16) }
+        static var hasPureTimestamp: Flags { Flags(rawValue: 32) }
+        static var hasSelective: Flags { Flags(rawValue: 64) }
+        /// This side's last window was zero, so what the other sends are probes.
+        static var isWindowZero: Flags { Flags(rawValue: 128) }
+        /// A keepalive waits for its answer.
+        static var awaitsKeepalive: Flags { Flags(rawValue: 256) }
+        static var keepaliveRepeated: Flags { Flags(rawValue: 512) }
+        static var sentFin: Flags { Flags(rawValue: 1024) }
+        /// A packet of this side was seen.
+        static var isSeen: Flags { Flags(rawValue: 2048) }
+        /// The gap is what lay before the first packet seen, not a hole.
+        static var isGapOfJoin: Flags { Flags(rawValue: 4096) }
+    }
+
+    /// One behind the highest sequence number sent.
+    var nextSequence: UInt32 = 0
+    var highestAcknowledged: UInt32 = 0
+    var lossStart: UInt32 = 0
+    var lossEnd: UInt32 = 0
+    var gapStart: UInt32 = 0
+    var gapEnd: UInt32 = 0
+    /// Newest TSval this side has used.
+    var newestTimestamp: UInt32 = 0
+    /// Newest of this side's TSvals that the other has echoed.
+    var newestEcho: UInt32 = 0
+    /// Newest TSval first used on a segment without payload.
+    var pureTimestamp: UInt32 = 0
+    /// Highest right edge the other has selectively acknowledged.
+    var newestSelective: UInt32 = 0
+    var queue = SegmentQueue()
+    /// A chunk with the stamps of retransmitted copies, 0: none.
+    var copies: UInt32 = 0
+    /// Least RTT between the capture point and the other side, in nanoseconds, clamped to 4.29 s; 0: none yet.
+    var minimumRTT: UInt32 = 0
+    var flags: Flags = []
+    var copyCount: UInt16 = 0
+
+    @inline(__always)
+    func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
+}
+
+/// The handshake: one cache line, read until it is over.
+struct TCPHandshake: BitwiseCopyable {
+    var synFirst: Int64 = 0
+    var synLast: Int64 = 0
+    var answerFirst: Int64 = 0
+    var answerLast: Int64 = 0
+    var synFirstTimestamp: UInt32 = 0
+    var synLastTimestamp: UInt32 = 0
+    var answerFirstTimestamp: UInt32 = 0
+    var answerLastTimestamp: UInt32 = 0
+    var clientISN: UInt32 = 0
+    var serverISN: UInt32 = 0
+    var synPayload: UInt16 = 0
+    var synCount: UInt8 = 0
+    var answerCount: UInt8 = 0
+}
+
+/// The canonical key of a connection: side 0 is the one with the lower (address, port).
+struct FlowKey: BitwiseCopyable {
+    var high0: UInt64 = 0
+    var low0: UInt64 = 0
+    var high1: UInt64 = 0
+    var low1: UInt64 = 0
+    var ports: UInt32 = 0
+    /// Interface index, 0 where the link type does not tell; the top bit says IPv6.
+    var scope: UInt32 = 0
+
+    static var ipv6: UInt32 { 1 << 31 }
+
+    @inline(__always)
+    func equals(_ other: FlowKey) -> Bool {
+        (low0 ^ other.low0) | (low1 ^ other.low1) | (high0 ^ other.high0) | (high1 ^ other.high1)
+            | UInt64((ports ^ other.ports) | (scope ^ other.scope)) == 0
+    }
+}
+
+/// An entry of the flow table. All zero is a free entry.
+struct TCPConnection: BitwiseCopyable {
+    struct Flags: OptionSet, BitwiseCopyable {
+        let rawValue: UInt16
+
+        static var inUse: Flags { Flags(rawValue: 1) }
+        /// Which side opened the connection is known (or guessed from the ports).
+        static var hasClient: Flags { Flags(rawValue: 2) }
+        static var clientIsSide1: Flags { Flags(rawValue: 4) }
+        static var synSeen: Flags { Flags(rawValue: 8) }
+        static var answerSeen: Flags { Flags(rawValue: 16) }
+        static var handshakeDone: Flags { Flags(rawValue: 32) }
+        static var isClosed: Flags { Flags(rawValue: 64) }
+        /// Both sides were heard, or one for long: belongs to the table's established part.
+        static var isEstablished: Flags { Flags(rawValue: 128) }
+        static var isOneSided: Flags { Flags(rawValue: 256) }
+        static var isDNS: Flags { Flags(rawValue: 512) }
+        static var hasService: Flags { Flags(rawValue: 1024) }
+    }
+
+    var key = FlowKey()
+    /// Seconds of the engine's clock.
+    var lastSeen: UInt32 = 0
+    /// Counts up when the entry is used anew.
+    var generation: UInt32 = 0
+    var service: UInt32 = 0
+    var flags: Flags = []
+    /// Stays at its greatest value once reached.
+    var packets: UInt16 = 0
+    /// The free list, and the bucket that holds the entry.
+    var link: UInt32 = 0
+    var spare: UInt32 = 0
+    var sides: InlineArray<2, TCPDirection> = InlineArray(repeating: TCPDirection())
+    var handshake = TCPHandshake()
+    /// When the present gap of each side was first noticed.
+    var gapOpened: InlineArray<2, Int64> = InlineArray(repeating: 0)
+    var keepaliveSent: InlineArray<2, Int64> = InlineArray(repeating: 0)
+
+    @inline(__always)
+    func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
+
+    /// The side that opened the connection.
+    @inline(__always)
+    var client: Int { has(.clientIsSide1) ? 1 : 0 }
+
+    @inline(__always)
+    mutating func setClient(_ side: Int) {
+        flags.insert(.hasClient)
+        if side == 1 { flags.insert(.clientIsSide1) } else { flags.remove(.clientIsSide1) }
+    }
+
+    /// What an RTT between the capture point and `peer` is called.
+    @inline(__always)
+    func side(towards peer: Int) -> PassiveSide { peer == client ? .client : .server }
+
+    /// Returns every chunk and forgets everything but key, generation and place in the table.
+    mutating func restart(_ pool: inout SegmentPool) {
+        for side in 0..<2 {
+            pool.removeAll(of: &sides[side].queue)
+            pool.giveBack(sides[side].copies)
+            sides[side] = TCPDirection()
+        }
+        handshake = TCPHandshake()
+        flags = flags.intersection([.inUse, .isEstablished, .isDNS])
+        packets = 0
+    }
+}
+
+extension TCPConnection {
+    /// Takes one segment of the connection. Total: any values in any order.
+    @inline(__always)
+    mutating func observe(_ input: TCPInput, pool: inout SegmentPool, findings: inout TCPFindings) {
+        let sender = input.sender
+        if packets < .max { packets &+= 1 }
+        if input.flags & (TCPInput.syn | TCPInput.rst) != 0 {
+            sides[sender].flags.insert(.isSeen)
+            if input.has(TCPInput.rst) {
+                observeReset(input, findings: &findings)
+            } else if input.has(TCPInput.ack) {
+                observeSynAck(input, pool: &pool, findings: &findings)
+            } else {
+                observeSyn(input, pool: &pool, findings: &findings)
+            }
+            return
+        }
+        if !has(.hasClient) { guessClient(sender: sender) }
+        if input.has(TCPInput.ack) {
+            if !has(.handshakeDone) { observeHandshakeEnd(input, findings: &findings) }
+            observeAcknowledgement(input, pool: &pool, findings: &findings)
+        }
+        sides[sender].flags.insert(.isSeen)
+        if input.isWindowZero {
+            sides[sender].flags.insert(.isWindowZero)
+        } else {
+            sides[sender].flags.remove(.isWindowZero)
+        }
+        observeData(input, pool: &pool, findings: &findings)
+    }
+
+    /// Without a handshake, the lower port is taken for the server's; where they are equal, the first to speak opens.
+    private mutating func guessClient(sender: Int) {
+        let port0 = key.ports >> 16
+        let port1 = key.ports & 0xFFFF
+        setClient(port0 == port1 ? sender : port0 > port1 ? 0 : 1)
+        flags.insert(.handshakeDone)
+    }
+
+    /// A sample of the RTT between the capture point and `peer`, or its refusal where the clock stepped back.
+    @inline(__always)
+    mutating func sample(
+        _ kind: PassiveKind, towards peer: Int, method: PassiveMethod, rtt: Int64, notes: SampleNotes = [],
+        requester: Int, findings: inout TCPFindings
+    ) {
+        guard rtt >= 0 else {
+            findings.counters.reject(.negative)
+            return
+        }
+        let clamped = UInt32(clamping: max(rtt, 1))
+        let least = sides[1 &- peer].minimumRTT
+        if least == 0 || clamped < least { sides[1 &- peer].minimumRTT = clamped }
+        findings.add(
+            TCPFinding(
+                kind: kind, side: side(towards: peer), method: method, rtt: rtt, notes: notes, requester: requester))
+    }
+}

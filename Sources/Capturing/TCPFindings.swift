@@ -1,0 +1,141 @@
+// What the TCP state machine says of one packet.
+
+internal import Model
+
+/// Why a match was refused. The raw value indexes counters; `name` is the key in JSON.
+enum RejectReason: Int, CaseIterable {
+    /// The segment, SYN or query was sent more than once.
+    case ambiguous
+    /// Something below the acknowledged segment was retransmitted or late.
+    case postLoss
+    /// Covered by a cumulative acknowledgement together with a newer segment.
+    case cumulative
+    /// The echoed TSval was first used on a segment without payload.
+    case pureAckEcho
+    /// The acknowledgement ends in data that was not seen or not kept.
+    case unseen
+    /// The segment has given its sample before (an acknowledgement inside it, or SACK).
+    case alreadySampled
+    /// The capture clock stepped back between the two packets.
+    case negative
+    /// No room to keep the segment.
+    case noRoom
+    /// A probe of a closed window.
+    case windowProbe
+
+    var name: String {
+        switch self {
+        case .ambiguous: "ambiguous"
+        case .postLoss: "post_loss"
+        case .cumulative: "cumulative"
+        case .pureAckEcho: "pure_ack_echo"
+        case .unseen: "unseen"
+        case .alreadySampled: "already_sampled"
+        case .negative: "negative"
+        case .noRoom: "no_room"
+        case .windowProbe: "window_probe"
+        }
+    }
+}
+
+/// What is worth saying beside a figure.
+struct SampleNotes: OptionSet, BitwiseCopyable {
+    let rawValue: UInt16
+
+    static var oneSided: SampleNotes { SampleNotes(rawValue: 1) }
+    static var spurious: SampleNotes { SampleNotes(rawValue: 2) }
+    static var truncated: SampleNotes { SampleNotes(rawValue: 4) }
+    static var noData: SampleNotes { SampleNotes(rawValue: 8) }
+    static var overTCP: SampleNotes { SampleNotes(rawValue: 16) }
+}
+
+/// One finding of the TCP state machine.
+struct TCPFinding {
+    var kind: PassiveKind
+    var side: PassiveSide
+    var method: PassiveMethod
+    /// Nanoseconds; -1 where the copies cannot be told apart, with the bounds beside.
+    var rtt: Int64
+    var lower: Int64 = 0
+    var upper: Int64 = 0
+    var notes: SampleNotes = []
+    /// Which side of the flow sent what was timed, 0 or 1.
+    var requester: Int
+}
+
+/// Counters that the state machine keeps over all flows.
+struct TCPCounters: BitwiseCopyable {
+    var retransmissions: UInt64 = 0
+    var outOfOrder: UInt64 = 0
+    var upstreamLosses: UInt64 = 0
+    var spurious: UInt64 = 0
+    var oneSidedFlows: UInt64 = 0
+    var flows: UInt64 = 0
+    var rejected: InlineArray<9, UInt64> = InlineArray(repeating: 0)
+
+    @inline(__always)
+    mutating func reject(_ reason: RejectReason, _ count: Int = 1) {
+        rejected[reason.rawValue] &+= UInt64(truncatingIfNeeded: count)
+    }
+}
+
+/// The findings of one packet: a handful at most.
+struct TCPFindings {
+    private static var empty: TCPFinding {
+        TCPFinding(kind: .tcpData, side: .server, method: .seq, rtt: -1, requester: 0)
+    }
+
+    private(set) var count = 0
+    private var list: InlineArray<4, TCPFinding> = InlineArray(repeating: TCPFindings.empty)
+    var counters = TCPCounters()
+    /// The side whose retransmission this packet is; -1: none.
+    var retransmitter = -1
+
+    @inline(__always)
+    mutating func reset() {
+        count = 0
+        retransmitter = -1
+    }
+
+    subscript(index: Int) -> TCPFinding { list[index] }
+
+    /// One packet cannot cause more than four; a fifth would be lost, which the capacity test would show.
+    @inline(__always)
+    mutating func add(_ finding: TCPFinding) {
+        guard count < 4 else { return }
+        list[count] = finding
+        count &+= 1
+    }
+}
+
+/// What the state machine needs of a TCP segment.
+struct TCPInput: BitwiseCopyable {
+    /// Record time in nanoseconds.
+    var time: Int64
+    var sequence: UInt32
+    var acknowledgement: UInt32
+    /// Bytes by the IP header, whatever was captured.
+    var payload: UInt32
+    var flags: UInt8
+    var hasTimestamps: Bool
+    var hasSelectiveBlock: Bool
+    var isWindowZero: Bool
+    var timestampValue: UInt32
+    var timestampEcho: UInt32
+    var selectiveLeft: UInt32
+    var selectiveRight: UInt32
+    /// Which side of the flow sent it, 0 or 1.
+    var sender: Int
+
+    static var fin: UInt8 { 0x01 }
+    static var syn: UInt8 { 0x02 }
+    static var rst: UInt8 { 0x04 }
+    static var ack: UInt8 { 0x10 }
+
+    @inline(__always)
+    func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
+}
+
+/// Modular comparison of sequence numbers and timestamps, RFC 9293, 3.4 and RFC 7323, 5.2.
+@inline(__always)
+func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { Int32(bitPattern: a &- b) > 0 }

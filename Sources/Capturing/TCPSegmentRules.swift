@@ -1,0 +1,241 @@
+// What a segment means for its own direction: new, late, sent again, or a probe.
+
+internal import Model
+
+extension TCPConnection {
+    /// Segments kept while the other side has never been heard.
+    private static var unansweredLimit: Int { 2 * SegmentChunk.capacity }
+    /// How much before the first packet seen may still arrive late, in bytes.
+    private static var joinWindow: UInt32 { 1 << 20 }
+
+    /// Takes what the segment carries. SYN and RST do not come here.
+    @inline(__always)
+    mutating func observeData(_ input: TCPInput, pool: inout SegmentPool, findings: inout TCPFindings) {
+        let sender = input.sender
+        let hasFin = input.has(TCPInput.fin)
+        let length = input.payload &+ (hasFin ? 1 : 0)
+        let start = input.sequence
+        if !sides[sender].has(.isKnown) { join(sender, at: start) }
+        let isStamp = takeTimestamp(input, length: length)
+        if length == 0 {
+            observeEmpty(input, findings: &findings)
+            return
+        }
+        let distance = Int32(bitPattern: start &- sides[sender].nextSequence)
+        if distance >= 0 {
+            if distance > 0 { openGap(sender, to: start, at: input.time) }
+            append(input, end: start &+ length, isStamp: isStamp, pool: &pool, findings: &findings)
+            sides[sender].nextSequence = start &+ length
+        } else if input.payload == 1, !hasFin, distance == -1,
+            sides[sender].highestAcknowledged == sides[sender].nextSequence
+        {
+            // One byte of what is acknowledged already, just below the next: a keepalive (RFC 9293, 3.8.4).
+            sendKeepalive(input)
+        } else {
+            observeOld(input, end: start &+ length, isStamp: isStamp, pool: &pool, findings: &findings)
+        }
+        if hasFin { finish(sender) }
+    }
+
+    /// The first packet of a side that has no SYN.
+    private mutating func join(_ sender: Int, at start: UInt32) {
+        sides[sender].nextSequence = start
+        // Acknowledgements of the other side may have been seen before, and then they hold.
+        if !sides[1 &- sender].has(.isSeen) || isAfter(sides[sender].highestAcknowledged, start)
+            || sides[sender].highestAcknowledged == 0
+        {
+            sides[sender].highestAcknowledged = start
+        }
+        sides[sender].gapStart = start &- TCPConnection.joinWindow
+        sides[sender].gapEnd = start
+        sides[sender].flags.insert([.isKnown, .hasGap, .isGapOfJoin])
+        if has(.isOneSided) { flags.remove(.isOneSided) }
+    }
+
+    /// Follows the sender's timestamp clock. True where the segment is the first to use its TSval and may be stamped.
+    ///
+    /// Zero is no timestamp (some stacks send it always), and a connection joined in its middle must show a change
+    /// first: its first TSval may have been used before.
+    @inline(__always)
+    private mutating func takeTimestamp(_ input: TCPInput, length: UInt32) -> Bool {
+        let value = input.timestampValue
+        guard input.hasTimestamps, value != 0 else { return false }
+        let sender = input.sender
+        if !sides[sender].has(.hasTimestamp) {
+            sides[sender].newestTimestamp = value
+            sides[sender].flags.insert(.hasTimestamp)
+            return false
+        }
+        guard isAfter(value, sides[sender].newestTimestamp) else { return false }
+        sides[sender].newestTimestamp = value
+        if length == 0 {
+            sides[sender].pureTimestamp = value
+            sides[sender].flags.insert(.hasPureTimestamp)
+        }
+        return length > 0
+    }
+
+    /// A segment without payload: an acknowledgement, or a keepalive one below the next sequence number.
+    @inline(__always)
+    private mutating func observeEmpty(_ input: TCPInput, findings: inout TCPFindings) {
+        let sender = input.sender
+        if input.sequence == sides[sender].nextSequence &- 1,
+            sides[sender].highestAcknowledged == sides[sender].nextSequence, !sides[sender].has(.isGapOfJoin),
+            !sides[sender].has(.sentFin), packets > 3
+        {
+            sendKeepalive(input)
+        }
+    }
+
+    private mutating func sendKeepalive(_ input: TCPInput) {
+        let sender = input.sender
+        // To a closed window it is a probe, which the other side may answer when it likes.
+        if sides[1 &- sender].has(.isWindowZero) { return }
+        if sides[sender].has(.awaitsKeepalive) {
+            sides[sender].flags.insert(.keepaliveRepeated)
+            return
+        }
+        sides[sender].flags.insert(.awaitsKeepalive)
+        sides[sender].flags.remove(.keepaliveRepeated)
+        keepaliveSent[sender] = input.time
+    }
+
+    /// A jump over what was not seen: lost before the capture point, late, or missed by the capture.
+    private mutating func openGap(_ sender: Int, to start: UInt32, at time: Int64) {
+        if !sides[sender].has(.hasGap) || sides[sender].has(.isGapOfJoin)
+            || !isAfter(sides[sender].gapEnd, sides[sender].highestAcknowledged)
+        {
+            sides[sender].gapStart = sides[sender].nextSequence
+            gapOpened[sender] = time
+        }
+        sides[sender].gapEnd = start
+        sides[sender].flags.insert(.hasGap)
+        sides[sender].flags.remove(.isGapOfJoin)
+    }
+
+    /// Keeps a new segment until it is acknowledged.
+    @inline(__always)
+    private mutating func append(
+        _ input: TCPInput, end: UInt32, isStamp: Bool, flags extra: UInt32 = 0, pool: inout SegmentPool,
+        findings: inout TCPFindings
+    ) {
+        let sender = input.sender
+        let peer = 1 &- sender
+        var recordFlags = extra | (isStamp ? SegmentRecord.stamped : 0)
+        if sides[peer].has(.isWindowZero) {
+            recordFlags |= SegmentRecord.spent
+            findings.counters.reject(.windowProbe)
+        }
+        let record = SegmentRecord(
+            start: input.sequence, end: end, timestamp: input.timestampValue, time: input.time, flags: recordFlags)
+        let limit = sides[peer].has(.isSeen) ? SegmentPool.queueLimit : TCPConnection.unansweredLimit
+        if !pool.append(record, to: &sides[sender].queue, limit: limit) {
+            findings.counters.reject(.noRoom)
+        }
+    }
+
+    /// A segment that begins below the next sequence number: late, or sent again.
+    private mutating func observeOld(
+        _ input: TCPInput, end: UInt32, isStamp: Bool, pool: inout SegmentPool, findings: inout TCPFindings
+    ) {
+        let sender = input.sender
+        let start = input.sequence
+        if sides[sender].has(.hasGap), !isAfter(sides[sender].gapStart, start),
+            isAfter(sides[sender].gapEnd, start)
+        {
+            fillGap(input, end: end, findings: &findings)
+        } else {
+            markRetransmitted(input, end: end, isStamp: isStamp, pool: &pool, findings: &findings)
+        }
+        if isAfter(end, sides[sender].nextSequence) {
+            append(
+                input, end: end, isStamp: false, flags: SegmentRecord.retransmitted, pool: &pool, findings: &findings)
+            sides[sender].nextSequence = end
+        }
+        noteLoss(sender, from: start)
+    }
+
+    /// A hole is filled: reordering, or a loss before the capture point that was sent again.
+    private mutating func fillGap(_ input: TCPInput, end: UInt32, findings: inout TCPFindings) {
+        let sender = input.sender
+        findings.counters.outOfOrder &+= 1
+        let late = input.time &- gapOpened[sender]
+        if !sides[sender].has(.isGapOfJoin), late > Int64(max(sides[sender].minimumRTT, 1)) {
+            findings.counters.upstreamLosses &+= 1
+        }
+        if sides[sender].has(.isGapOfJoin) { return }
+        if input.sequence == sides[sender].gapStart {
+            sides[sender].gapStart = end
+        } else {
+            sides[sender].gapEnd = input.sequence
+        }
+        if !isAfter(sides[sender].gapEnd, sides[sender].gapStart) { sides[sender].flags.remove(.hasGap) }
+    }
+
+    private mutating func markRetransmitted(
+        _ input: TCPInput, end: UInt32, isStamp: Bool, pool: inout SegmentPool, findings: inout TCPFindings
+    ) {
+        let sender = input.sender
+        findings.counters.retransmissions &+= 1
+        findings.retransmitter = sender
+        pool.forEach(in: sides[sender].queue) { record in
+            if isAfter(end, record.start), isAfter(record.end, input.sequence) {
+                record.set(SegmentRecord.retransmitted)
+            }
+            return isAfter(end, record.end)
+        }
+        guard isStamp else { return }
+        keepCopy(
+            SegmentRecord(
+                start: input.sequence, end: end, timestamp: input.timestampValue, time: input.time,
+                flags: SegmentRecord.stamped | SegmentRecord.retransmitted),
+            of: sender, pool: &pool)
+    }
+
+    /// Everything from here to the highest sequence number may be acknowledged late.
+    private mutating func noteLoss(_ sender: Int, from start: UInt32) {
+        let end = sides[sender].nextSequence
+        if !sides[sender].has(.hasLoss) || isAfter(sides[sender].lossStart, start) {
+            sides[sender].lossStart = start
+        }
+        sides[sender].lossEnd = end
+        sides[sender].flags.insert(.hasLoss)
+    }
+
+    private mutating func finish(_ sender: Int) {
+        sides[sender].flags.insert(.sentFin)
+        if sides[1 &- sender].has(.sentFin) { flags.insert(.isClosed) }
+    }
+
+    // MARK: Stamps of retransmitted copies
+
+    /// Keeps when a copy with a TSval of its own was sent; the oldest of three gives way.
+    private mutating func keepCopy(_ record: SegmentRecord, of side: Int, pool: inout SegmentPool) {
+        if sides[side].copies == 0 {
+            sides[side].copies = pool.takeChunk()
+            sides[side].copyCount = 0
+            guard sides[side].copies != 0 else { return }
+        }
+        let slot = Int(sides[side].copyCount) % SegmentChunk.capacity
+        pool.setRecord(sides[side].copies, slot, record)
+        sides[side].copyCount = sides[side].copyCount &+ 1
+    }
+
+    /// The age of the copy whose TSval is echoed; nil where it is none of those kept.
+    func copyAge(of side: Int, input: TCPInput, pool: inout SegmentPool) -> Int64? {
+        guard sides[side].copies != 0 else { return nil }
+        for slot in 0..<min(Int(sides[side].copyCount), SegmentChunk.capacity) {
+            let record = pool.record(sides[side].copies, slot)
+            if record.timestamp == input.timestampEcho, !isAfter(record.start, input.acknowledgement) {
+                return record.age(at: input.time)
+            }
+        }
+        return nil
+    }
+
+    mutating func dropCopies(of side: Int, pool: inout SegmentPool) {
+        pool.giveBack(sides[side].copies)
+        sides[side].copies = 0
+        sides[side].copyCount = 0
+    }
+}

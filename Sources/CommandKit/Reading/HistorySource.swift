@@ -1,0 +1,56 @@
+// Histories out of the database, as the renderers want them.
+
+internal import Model
+internal import Storing
+
+struct HistorySource {
+    let global: GlobalOptions
+
+    init(_ global: GlobalOptions) { self.global = global }
+
+    /// - Parameter atLeastInterval: buckets shorter than the probe's interval would be empty every other time; widen them.
+    func series(
+        _ name: String, probe: String?, range: TimeRange, step: Duration, atLeastInterval: Bool = false
+    ) throws -> HistorySeries {
+        let reader = try MonitorSource(global).reader()
+        do {
+            return try series(name, probe: probe, range: range, step: step, atLeastInterval, reader)
+        } catch let error as StoreError {
+            throw CommandError.failure(error.description)
+        }
+    }
+
+    private func series(
+        _ name: String, probe: String?, range: TimeRange, step: Duration, _ atLeastInterval: Bool, _ reader: StoreReader
+    ) throws -> HistorySeries {
+        let target = try TargetLookup.find(name, in: reader.targets(includingInactive: true))
+        if let probe, !target.probes.isEmpty, !target.probes.contains(where: { $0.id == probe }) {
+            let names = target.probes.map { $0.id }
+            let hint = Suggestion.nearest(to: probe, among: names) ?? names.joined(separator: ", ")
+            throw CommandError.notFound("\(target.id) has no probe \"\(probe)\"; did you mean \(hint)?")
+        }
+        // The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise.
+        let chosen = probe ?? (target.probes.first { $0.kind == .icmp } ?? target.probes.first)?.id
+        var width = step
+        if atLeastInterval, let interval = target.probes.first(where: { $0.id == chosen })?.interval {
+            width = max(width, .seconds(interval.inSeconds.rounded(.up)))
+        }
+        guard
+            let history = try reader.history(
+                of: target.id, probe: chosen, since: range.since, until: range.until, step: width)
+        else { throw CommandError.notFound("no result of \(target.id) is stored") }
+        let gaps = try reader.unknownTime(since: range.since, until: range.until).map { span in
+            MonitorEvent(kind: .gap, start: span.start, end: span.end, text: "not measured")
+        }
+        return HistorySeries(
+            target: target.id.rawValue, probe: history.probe, range: range, step: history.step,
+            level: history.level.rawValue, rows: history.buckets.map { Self.row($0) }, gaps: gaps)
+    }
+
+    private static func row(_ bucket: HistoryBucket) -> HistoryRow {
+        HistoryRow(
+            start: bucket.start, sent: bucket.sent, lost: bucket.lost, unknown: bucket.unknown, minimum: bucket.minimum,
+            p50: bucket.p50, p95: bucket.p95, p99: bucket.p99, maximum: bucket.maximum, jitter: bucket.jitter,
+            gap: bucket.gap)
+    }
+}

@@ -1,0 +1,30 @@
+// Small files that a command is given, bounded.
+
+internal import Foundation
+
+enum InputFile {
+    /// Bytes read at most.
+    static let maximumSize = 16 << 20
+
+    /// The text of a file, or of standard input for `-`.
+    static func text(_ path: String) throws -> String {
+        let handle: FileHandle
+        if path == "-" {
+            handle = .standardInput
+        } else {
+            guard let opened = FileHandle(forReadingAtPath: path) else {
+                throw CommandError.failure("cannot read \(path)")
+            }
+            handle = opened
+        }
+        let data: Data
+        do {
+            data = try handle.read(upToCount: maximumSize + 1) ?? Data()
+        } catch {
+            throw CommandError.failure("cannot read \(path)")
+        }
+        guard data.count <= maximumSize else { throw CommandError.failure("\(path) is larger than 16 MiB") }
+        guard let text = String(data: data, encoding: .utf8) else { throw CommandError.failure("\(path) is not UTF-8") }
+        return text
+    }
+}

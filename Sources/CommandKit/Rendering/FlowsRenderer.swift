@@ -1,0 +1,54 @@
+// The table of `taut flows`.
+
+internal import Control
+internal import Model
+
+struct FlowsRenderer {
+    var palette: Palette
+    var width: Int?
+    var clock: LocalClock
+
+    func lines(_ report: FlowsReport) -> [String] {
+        var lines: [String] = []
+        if let since = report.since, let until = report.until, since < until {
+            lines.append(
+                "\(clock.full(since.time)) to \(clock.full(until.time)) \(clock.zoneText) "
+                    + "(\(Figures.span(seconds: (until.time - since.time).inSeconds))), by \(report.by.rawValue)")
+        }
+        for capture in report.capture { lines += self.capture(capture) }
+        guard !report.rows.isEmpty else { return lines + ["no passive latency was seen in this range"] }
+        var table = Table([
+            TableColumn(report.by.rawValue, flexible: true), TableColumn("times"), TableColumn("samples", .trailing),
+            TableColumn("server p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
+            TableColumn("client p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
+            TableColumn("full p50", .trailing), TableColumn("failed", .trailing), TableColumn("retrans", .trailing),
+        ])
+        for row in report.rows {
+            func figure(_ value: Double?) -> TableCell { TableCell(Figures.time(microseconds: value)) }
+            table.add([
+                TableCell(row.name ?? "(not known)"), TableCell(row.kind), TableCell(Figures.count(row.count)),
+                figure(row.server?.p50), figure(row.server?.p95), figure(row.server?.p99),
+                figure(row.client?.p50), figure(row.client?.p95), figure(row.client?.p99), figure(row.full?.p50),
+                TableCell(Figures.count(row.failures), row.failures > 0 ? .yellow : nil),
+                TableCell(Figures.count(row.retransmissions), row.retransmissions > 0 ? .yellow : nil),
+            ])
+        }
+        lines += table.lines(width: width, palette: palette)
+        if report.rowsOmitted > 0 { lines.append("and \(Figures.count(report.rowsOmitted)) more rows") }
+        return lines
+    }
+
+    private func capture(_ capture: StatusReport.Capture) -> [String] {
+        var parts = ["\(Figures.count(capture.packets)) packets", "\(Figures.count(capture.activeFlows)) flows now"]
+        let unused = capture.drops.values.reduce(UInt64(0)) { $0.addingSaturated($1) }
+        if unused > 0 { parts.append("\(Figures.count(unused)) not used") }
+        var lost: [String] = []
+        if capture.kernelDrops > 0 { lost.append("\(Figures.count(capture.kernelDrops)) dropped by the kernel") }
+        if capture.interfaceDrops > 0 { lost.append("\(Figures.count(capture.interfaceDrops)) by the interface") }
+        if capture.refusedFlows > 0 { lost.append("\(Figures.count(capture.refusedFlows)) flows not tracked") }
+        if capture.overflowedKeys > 0 { lost.append("\(Figures.count(capture.overflowedKeys)) groups in \"other\"") }
+        if !capture.running { lost.append("not running: \(capture.problem ?? "no reason kept")") }
+        let text = HostileText.line("capture \(capture.source): " + (parts + lost).joined(separator: ", "))
+        return [palette.paint(width.map { DisplayWidth.cut(text, to: $0) } ?? text, lost.isEmpty ? nil : .yellow)]
+    }
+}

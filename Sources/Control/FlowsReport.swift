@@ -1,0 +1,147 @@
+// What the packets that went by anyway say about latency, as one value.
+
+public import Model
+public import Statistics
+
+/// Passive latency over a range of time, grouped (`taut/flows/1`).
+public struct FlowsReport: Codable, Hashable, Sendable {
+    public static let schema = "taut/flows/1"
+    /// Most rows of one report; the rest is counted in `rows_omitted`.
+    public static let maximumRows = 1_000
+
+    /// What rows are grouped by; within a group, each kind of measurement is a row of its own, since a DNS answer's
+    /// time and a TCP handshake's do not make one distribution.
+    public enum Grouping: String, Codable, Hashable, Sendable, CaseIterable {
+        case service, peer, interface, kind
+    }
+
+    public var schema: String
+    public var generated: ReportTime
+    @OrNull public var since: ReportTime?
+    @OrNull public var until: ReportTime?
+    public var by: Grouping
+    /// Most samples first.
+    public var rows: [Row]
+    public var rowsOmitted: Int
+    /// The capture sources and what they could not use.
+    public var capture: [StatusReport.Capture]
+
+    private enum CodingKeys: String, CodingKey {
+        case schema, generated, since, until, by, rows, capture
+        case rowsOmitted = "rows_omitted"
+    }
+
+    /// - Parameter cells: may hold a key more than once (one an interval); they are merged.
+    public init(
+        generated: WallTime, since: WallTime?, until: WallTime?, by: Grouping,
+        cells: some Sequence<(PassiveKey, PassiveCell)>, capture: [StatusReport.Capture]
+    ) {
+        schema = FlowsReport.schema
+        self.generated = ReportTime(generated)
+        self.since = ReportTime(since)
+        self.until = ReportTime(until)
+        self.by = by
+        self.capture = capture
+        var groups: [RowKey: Accumulated] = [:]
+        for (key, cell) in cells {
+            groups[RowKey(key, by: by), default: Accumulated()].add(cell, side: key.side)
+        }
+        let all = groups.map { Row($0.key, $0.value) }.sorted { a, b in
+            if a.count != b.count { return a.count > b.count }
+            if a.failures != b.failures { return a.failures > b.failures }
+            return (a.name ?? "", a.kind) < (b.name ?? "", b.kind)
+        }
+        rows = Array(all.prefix(FlowsReport.maximumRows))
+        rowsOmitted = all.count - rows.count
+    }
+
+    /// One group and kind of measurement.
+    public struct Row: Codable, Hashable, Sendable {
+        /// The service, peer or interface; the kind where grouped by it. null where it is not known.
+        @OrNull public var name: String?
+        /// What is timed: `tcp_handshake`, `tcp_data`, `dns`, ….
+        public var kind: String
+        /// Samples of all sides.
+        public var count: UInt64
+        /// Timeouts, refusals and failed rcodes.
+        public var failures: UInt64
+        public var retransmissions: UInt64
+        /// Capture point to the side that answered, and back.
+        @OrNull public var server: Figures?
+        /// Capture point to the side that asked, and back.
+        @OrNull public var client: Figures?
+        /// The whole way.
+        @OrNull public var full: Figures?
+
+        fileprivate init(_ key: RowKey, _ sum: Accumulated) {
+            name = key.name
+            kind = key.kind.rawValue
+            failures = sum.failures
+            retransmissions = sum.retransmissions
+            server = sum.sides[.server].flatMap { Figures($0) }
+            client = sum.sides[.client].flatMap { Figures($0) }
+            full = sum.sides[.full].flatMap { Figures($0) }
+            count = sum.sides.values.reduce(0) { $0.addingSaturated($1.count) }
+        }
+    }
+
+    /// The distribution of one side's RTTs.
+    public struct Figures: Codable, Hashable, Sendable {
+        public var count: UInt64
+        public var min: Double
+        public var p50: Double
+        public var p95: Double
+        public var p99: Double
+        public var max: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case count
+            case min = "min_us"
+            case p50 = "p50_us"
+            case p95 = "p95_us"
+            case p99 = "p99_us"
+            case max = "max_us"
+        }
+
+        /// nil for an empty histogram: there is no distribution of nothing.
+        public init?(_ histogram: Histogram) {
+            guard let minimum = histogram.minimum, let maximum = histogram.maximum,
+                let p50 = histogram.quantile(0.5), let p95 = histogram.quantile(0.95),
+                let p99 = histogram.quantile(0.99)
+            else { return nil }
+            count = histogram.count
+            min = Double(minimum) / 1_000
+            self.p50 = Double(p50) / 1_000
+            self.p95 = Double(p95) / 1_000
+            self.p99 = Double(p99) / 1_000
+            max = Double(maximum) / 1_000
+        }
+    }
+
+    fileprivate struct RowKey: Hashable {
+        var name: String?
+        var kind: PassiveKind
+
+        init(_ key: PassiveKey, by: Grouping) {
+            kind = key.kind
+            switch by {
+            case .service: name = key.service
+            case .peer: name = key.peer
+            case .interface: name = key.interface
+            case .kind: name = key.kind.rawValue
+            }
+        }
+    }
+
+    fileprivate struct Accumulated {
+        var sides: [PassiveSide: Histogram] = [:]
+        var failures: UInt64 = 0
+        var retransmissions: UInt64 = 0
+
+        mutating func add(_ cell: PassiveCell, side: PassiveSide) {
+            sides[side, default: Histogram()].merge(cell.histogram)
+            failures = failures.addingSaturated(cell.failures)
+            retransmissions = retransmissions.addingSaturated(cell.retransmissions)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+// The newest passive summaries, for `taut flows` without the database.
+
+internal import Model
+internal import Statistics
+
+/// Summaries of the last minutes, newest last, bounded in time, number and keys.
+struct PassiveWindow {
+    static let span: Duration = .seconds(300)
+    static let maximumSummaries = 256
+    static let maximumCells = 200_000
+
+    private(set) var summaries: [PassiveSummary] = []
+    /// The newest counters of each source.
+    private(set) var counters: [String: CaptureCounters] = [:]
+
+    mutating func add(_ summary: PassiveSummary) {
+        summaries.append(summary)
+        if counters.count < 256 || counters[summary.source] != nil { counters[summary.source] = summary.counters }
+        var cells = summaries.reduce(0) { $0 + $1.cells.count }
+        while let first = summaries.first, summaries.count > 1,
+            summary.end - first.end > Self.span || summaries.count > Self.maximumSummaries
+                || cells > Self.maximumCells
+        {
+            cells -= first.cells.count
+            summaries.removeFirst()
+        }
+    }
+
+    /// All cells merged, and the time they span; nil while there is no summary.
+    func merged(since: WallTime? = nil) -> (start: WallTime, end: WallTime, cells: [PassiveKey: PassiveCell])? {
+        let chosen = summaries.filter { summary in since.map { summary.end > $0 } ?? true }
+        guard let start = chosen.map(\.start).min(), let end = chosen.map(\.end).max() else { return nil }
+        var cells: [PassiveKey: PassiveCell] = [:]
+        for summary in chosen {
+            for (key, cell) in summary.cells {
+                cells[key, default: PassiveCell()].histogram.merge(cell.histogram)
+                cells[key, default: PassiveCell()].failures &+= cell.failures
+                cells[key, default: PassiveCell()].retransmissions &+= cell.retransmissions
+            }
+        }
+        return (start, end, cells)
+    }
+}

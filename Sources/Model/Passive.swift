@@ -1,0 +1,100 @@
+// Latency derived from packets that were going by anyway, aggregated over an interval.
+
+public import Statistics
+
+/// What a passive sample times. The raw value is the name in JSON and in the database.
+public enum PassiveKind: String, Hashable, Sendable, CaseIterable {
+    case tcpHandshake = "tcp_handshake"
+    case tcpData = "tcp_data"
+    case tcpKeepalive = "tcp_keepalive"
+    case tcpRefused = "tcp_refused"
+    case dns
+    case icmpEcho = "icmp_echo"
+}
+
+/// Between which points a passive RTT lies.
+public enum PassiveSide: String, Hashable, Sendable, CaseIterable {
+    /// Capture point to the side that answered the SYN or the query, and back.
+    case server
+    /// Capture point to the side that sent the SYN or the query, and back.
+    case client
+    /// The whole way, known from one direction alone.
+    case full
+}
+
+/// What passive figures are grouped by.
+public struct PassiveKey: Hashable, Sendable {
+    public var interface: String
+    /// The DNS name seen or the configured service's name; nil where unknown.
+    public var service: String?
+    /// The configured network (site, worker pool) of the client; else its masked prefix as text.
+    public var peer: String?
+    public var kind: PassiveKind
+    public var side: PassiveSide
+
+    public init(interface: String, service: String?, peer: String?, kind: PassiveKind, side: PassiveSide) {
+        self.interface = interface
+        self.service = service
+        self.peer = peer
+        self.kind = kind
+        self.side = side
+    }
+}
+
+/// What was seen under one key in one interval.
+public struct PassiveCell: Hashable, Sendable {
+    /// RTTs in nanoseconds.
+    public var histogram: Histogram
+    /// Timeouts, refusals, failed rcodes.
+    public var failures: UInt64
+    public var retransmissions: UInt64
+
+    public init(histogram: Histogram = Histogram(), failures: UInt64 = 0, retransmissions: UInt64 = 0) {
+        self.histogram = histogram
+        self.failures = failures
+        self.retransmissions = retransmissions
+    }
+}
+
+/// All passive figures of one interval of one capture source.
+public struct PassiveSummary: Hashable, Sendable {
+    public var source: String
+    public var start: WallTime
+    public var end: WallTime
+    public var cells: [PassiveKey: PassiveCell]
+    public var counters: CaptureCounters
+
+    public init(
+        source: String, start: WallTime, end: WallTime, cells: [PassiveKey: PassiveCell] = [:],
+        counters: CaptureCounters = CaptureCounters()
+    ) {
+        self.source = source
+        self.start = start
+        self.end = end
+        self.cells = cells
+        self.counters = counters
+    }
+}
+
+/// What a capture did with what it saw. All count from the start of the source; nothing is dropped uncounted.
+public struct CaptureCounters: Hashable, Sendable {
+    public var packets: UInt64 = 0
+    public var bytes: UInt64 = 0
+    /// Packets not used, by reason (`fragment`, `not-ip`, `truncated`, …): packets = used + the sum of these.
+    public var drops: [String: UInt64] = [:]
+    /// Matches refused, by reason (`ambiguous`, `post_loss`, …).
+    public var rejected: [String: UInt64] = [:]
+    public var retransmissions: UInt64 = 0
+    public var outOfOrder: UInt64 = 0
+    public var duplicates: UInt64 = 0
+    /// Packets the kernel (`ps_drop`) and the interface (`ps_ifdrop`) lost before we saw them.
+    public var kernelDrops: UInt64 = 0
+    public var interfaceDrops: UInt64 = 0
+    public var activeFlows: UInt64 = 0
+    public var evictedFlows: UInt64 = 0
+    public var refusedFlows: UInt64 = 0
+    /// Keys that did not fit the interval's table and were added to "other".
+    public var overflowedKeys: UInt64 = 0
+
+    public init() {}
+}

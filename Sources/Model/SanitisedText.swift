@@ -1,0 +1,79 @@
+// Text from the network is shown to people: in terminals, logs, mails. One function makes it harmless.
+
+/// Makes text from outside safe to show. Applied where it enters and again by every renderer.
+public enum Text {
+    /// Longest result, in UTF-8 bytes.
+    public static let maximumLength = 255
+
+    /// Replaces control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls by
+    /// `\xNN` or `\u{NNNN}`, and cuts at `maximumLength` bytes.
+    ///
+    /// The source of the list is Unicode TR 36 and the terminals' own control sets. Idempotent on its own output.
+    public static func sanitised(_ text: some StringProtocol) -> String {
+        sanitised(scalars: text.unicodeScalars)
+    }
+
+    /// The same for bytes that may not be UTF-8: each invalid byte becomes `\xNN`.
+    public static func sanitised(bytes: some Sequence<UInt8>) -> String {
+        var result = ""
+        var pending: [UInt8] = []
+        for byte in bytes {
+            pending.append(byte)
+            if pending.count > maximumLength { break }
+        }
+        var index = pending.startIndex
+        while index < pending.endIndex {
+            let width = scalarWidth(pending[index])
+            let slice = pending[index..<min(index + width, pending.endIndex)]
+            if slice.count == width, let text = String(validating: slice, as: UTF8.self) {
+                result += text
+            } else {
+                result += escape(byte: pending[index])
+                index += 1
+                continue
+            }
+            index += width
+        }
+        return sanitised(scalars: result.unicodeScalars)
+    }
+
+    private static func sanitised(scalars: some Sequence<UnicodeScalar>) -> String {
+        var result = ""
+        var length = 0
+        for scalar in scalars {
+            let piece = isHarmless(scalar) ? String(scalar) : escape(scalar)
+            length += piece.utf8.count
+            if length > maximumLength { break }
+            result += piece
+        }
+        return result
+    }
+
+    private static func scalarWidth(_ lead: UInt8) -> Int {
+        switch lead {
+        case 0xC2...0xDF: 2
+        case 0xE0...0xEF: 3
+        case 0xF0...0xF4: 4
+        default: 1
+        }
+    }
+
+    private static func isHarmless(_ scalar: UnicodeScalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7F..<0xA0: false
+        case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB: false
+        case 0xE0000...0xE007F: false
+        default: true
+        }
+    }
+
+    private static func escape(byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return "\\x" + (digits.count == 1 ? "0" + digits : digits)
+    }
+
+    private static func escape(_ scalar: UnicodeScalar) -> String {
+        scalar.value < 0x100
+            ? escape(byte: UInt8(scalar.value)) : "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
+    }
+}

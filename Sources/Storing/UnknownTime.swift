@@ -1,0 +1,86 @@
+// Spans in which nobody measured: neither up nor down.
+
+internal import GRDB
+public import Model
+
+/// A span of time, its end not included.
+public struct TimeSpan: Hashable, Sendable {
+    public var start: WallTime
+    public var end: WallTime
+
+    public init(start: WallTime, end: WallTime) {
+        self.start = start
+        self.end = end
+    }
+
+    /// How much of the other span lies in this one.
+    func overlap(with other: TimeSpan) -> Duration {
+        let from = max(start, other.start)
+        let to = min(end, other.end)
+        return to > from ? to - from : .zero
+    }
+}
+
+extension MonitorEvent.Kind {
+    /// Whether the event's span is time without measurements.
+    public var isUnknownTime: Bool {
+        switch self {
+        case .gap, .uncleanStop, .suspended, .stall, .storageDropped: true
+        case .started, .stopped, .clockStep, .reloaded, .reloadRefused, .databaseSetAside, .captureLost,
+            .captureResumed, .linkDown, .linkUp, .hookFailed:
+            false
+        }
+    }
+}
+
+enum UnknownTime {
+    /// A running monitor's last sign of life is this old at most.
+    static let alive = Duration.seconds(60)
+
+    /// The spans within the window in which nothing was measured, merged and in order: before the database was begun,
+    /// in gaps, and after the monitor's last sign of life.
+    static func spans(_ db: Database, since: WallTime, until: WallTime) throws -> [TimeSpan] {
+        var spans: [TimeSpan] = []
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT kind, start_ns, end_ns FROM events WHERE start_ns < ? AND end_ns > ? ORDER BY start_ns
+                """, arguments: [until.nanoseconds, since.nanoseconds])
+        while let row = try rows.next() {
+            guard let kind = row.text(0).flatMap({ MonitorEvent.Kind(rawValue: $0) }), kind.isUnknownTime,
+                let start = row.time(1), let end = row.time(2)
+            else { continue }
+            spans.append(TimeSpan(start: start, end: end))
+        }
+        if let created = try Meta.integer(db, .created) {
+            spans.append(TimeSpan(start: .earliest, end: WallTime(nanoseconds: created)))
+        }
+        if let alive = try Meta.integer(db, .lastAlive).map({ WallTime(nanoseconds: $0) }),
+            until - alive > UnknownTime.alive
+        {
+            spans.append(TimeSpan(start: alive, end: .latest))
+        }
+        return merged(spans, within: TimeSpan(start: since, end: until))
+    }
+
+    static func merged(_ spans: [TimeSpan], within window: TimeSpan) -> [TimeSpan] {
+        var merged: [TimeSpan] = []
+        for span in spans.sorted(by: { $0.start < $1.start }) {
+            let cut = TimeSpan(start: max(span.start, window.start), end: min(span.end, window.end))
+            guard cut.end > cut.start else { continue }
+            if let last = merged.last, cut.start <= last.end {
+                merged[merged.count - 1].end = max(last.end, cut.end)
+            } else {
+                merged.append(cut)
+            }
+        }
+        return merged
+    }
+}
+
+extension StoreReader {
+    /// The spans within the window in which nothing was measured, merged and in order.
+    public func unknownTime(since: WallTime, until: WallTime) throws(StoreError) -> [TimeSpan] {
+        try read { try UnknownTime.spans($0, since: since, until: until) }
+    }
+}

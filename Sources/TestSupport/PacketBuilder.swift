@@ -1,0 +1,258 @@
+// Packets and conversations for tests, written with the writers of `Wire`.
+
+public import Model
+public import Wire
+
+/// How a packet is framed and what it is wrapped in.
+public enum PacketFraming: Hashable, Sendable {
+    case ethernet
+    case vlan([UInt16])
+    case qinq(outer: UInt16, inner: UInt16)
+    case pppoe
+    case mpls([UInt32])
+    case gre
+    /// IPv4 or IPv6 in IPv4.
+    case ipInIP
+    case vxlan
+    case cooked
+    case cooked2(interface: UInt32)
+    case raw
+    case null
+    case ppp
+
+    /// The file's LINKTYPE_ number.
+    public var link: UInt32 {
+        switch self {
+        case .cooked: CaptureFileWriter.LinkType.cooked
+        case .cooked2: CaptureFileWriter.LinkType.cooked2
+        case .raw: CaptureFileWriter.LinkType.raw
+        case .null: CaptureFileWriter.LinkType.null
+        case .ppp: CaptureFileWriter.LinkType.ppp
+        default: CaptureFileWriter.LinkType.ethernet
+        }
+    }
+
+    /// The record's bytes around an IP packet.
+    public func frame(_ packet: [UInt8], isIPv6: Bool) -> [UInt8] {
+        let type: EtherType = isIPv6 ? .ipv6 : .ipv4
+        var bytes: [UInt8] = []
+        switch self {
+        case .ethernet: EthernetHeader(type: type).write(payload: packet, to: &bytes)
+        case .vlan(let identifiers):
+            let tags = identifiers.map { EthernetHeader.Tag(type: .vlan, identifier: $0) }
+            EthernetHeader(tags: tags, type: type).write(payload: packet, to: &bytes)
+        case .qinq(let outer, let inner):
+            let tags = [
+                EthernetHeader.Tag(type: .serviceVLAN, identifier: outer),
+                EthernetHeader.Tag(type: .vlan, identifier: inner),
+            ]
+            EthernetHeader(tags: tags, type: type).write(payload: packet, to: &bytes)
+        case .pppoe, .mpls: frameLabelled(packet, type: type, to: &bytes)
+        case .gre, .ipInIP, .vxlan: frameTunnelled(packet, type: type, to: &bytes)
+        case .cooked: LinuxCookedHeader(type: type).writeVersion1(payload: packet, to: &bytes)
+        case .cooked2(let interface):
+            LinuxCookedHeader(type: type, interface: interface).writeVersion2(payload: packet, to: &bytes)
+        case .raw: bytes = packet
+        case .null: LoopbackHeader(family: isIPv6 ? 30 : 2).write(payload: packet, to: &bytes)
+        case .ppp: bytes = [0xFF, 0x03, 0x00, isIPv6 ? 0x57 : 0x21] + packet
+        }
+        return bytes
+    }
+
+    private func frameLabelled(_ packet: [UInt8], type: EtherType, to bytes: inout [UInt8]) {
+        var inner: [UInt8] = []
+        if case .mpls(let labels) = self {
+            TunnelHeader.mpls(labels: labels).write(payload: packet, to: &inner)
+            EthernetHeader(type: .mpls).write(payload: inner, to: &bytes)
+        } else {
+            TunnelHeader.pppoe(session: 1, inner: type).write(payload: packet, to: &inner)
+            EthernetHeader(type: .pppoeSession).write(payload: inner, to: &bytes)
+        }
+    }
+
+    private func frameTunnelled(_ packet: [UInt8], type: EtherType, to bytes: inout [UInt8]) {
+        var inner: [UInt8] = []
+        var number: IPProtocol = type == .ipv6 ? .ipv6 : .ipv4
+        switch self {
+        case .gre:
+            TunnelHeader.gre(inner: type).write(payload: packet, to: &inner)
+            number = .gre
+        case .vxlan:
+            var frame: [UInt8] = []
+            EthernetHeader(type: type).write(payload: packet, to: &frame)
+            var datagram: [UInt8] = []
+            TunnelHeader.vxlan(network: 7).write(payload: frame, to: &datagram)
+            UDPHeader(sourcePort: 5_000, destinationPort: VXLANPacket.port).write(payload: datagram, to: &inner)
+            number = .udp
+        default: inner = packet
+        }
+        var outer: [UInt8] = []
+        IPv4Header(
+            source: IPAddress(v4: 0xC633_6401), destination: IPAddress(v4: 0xC633_6402), protocolNumber: number
+        ).write(payload: inner, to: &outer)
+        EthernetHeader(type: .ipv4).write(payload: outer, to: &bytes)
+    }
+}
+
+/// Builds the records of a capture, one packet after the other, at times in milliseconds from a fixed start.
+public struct PacketBuilder: Sendable {
+    /// 2023-11-14T22:13:20Z, as in the crafted files.
+    public static let start = WallTime(seconds: 1_700_000_000)
+
+    public var framing: PacketFraming
+    public private(set) var records: [CaptureRecord] = []
+    /// The identification of the next IPv4 packet; counts up, 0 is left out.
+    public var identification: UInt16 = 1
+
+    public init(framing: PacketFraming = .ethernet) {
+        self.framing = framing
+    }
+
+    /// Adds an IP packet of any protocol.
+    public mutating func add(
+        at milliseconds: Double, from source: IPAddress, to destination: IPAddress, protocolNumber: IPProtocol,
+        payload: [UInt8], extensions: [UInt8] = []
+    ) {
+        var packet: [UInt8] = []
+        if source.isIPv6 {
+            // Each extension header here is eight bytes of padding options.
+            var body: [UInt8] = []
+            for (index, _) in extensions.enumerated() {
+                let next = index + 1 < extensions.count ? extensions[index + 1] : protocolNumber.rawValue
+                body += [next, 0, 1, 4, 0, 0, 0, 0]
+            }
+            IPv6Header(
+                source: source, destination: destination,
+                nextHeader: extensions.first.map { IPProtocol(rawValue: $0) } ?? protocolNumber
+            ).write(payload: body + payload, to: &packet)
+        } else {
+            IPv4Header(
+                source: source, destination: destination, protocolNumber: protocolNumber,
+                identification: identification
+            ).write(payload: payload, to: &packet)
+            identification = identification == .max ? 1 : identification + 1
+        }
+        add(at: milliseconds, frame: framing.frame(packet, isIPv6: source.isIPv6))
+    }
+
+    /// Adds a record as it stands.
+    public mutating func add(at milliseconds: Double, frame: [UInt8], wireLength: Int? = nil) {
+        let offset = Int64((milliseconds * 1_000_000).rounded())
+        let time = WallTime(nanoseconds: PacketBuilder.start.nanoseconds + offset)
+        records.append(CaptureRecord(time: time, bytes: frame, wireLength: wireLength))
+    }
+
+    /// Adds the last record once more, this much later.
+    public mutating func repeatLast(after milliseconds: Double) {
+        guard var record = records.last else { return }
+        record.time.nanoseconds += Int64((milliseconds * 1_000_000).rounded())
+        records.append(record)
+    }
+
+    /// Cuts every record so far to the snap length.
+    public mutating func cut(to snapLength: Int) { records = records.map { $0.cut(to: snapLength) } }
+
+    /// Pads every record so far to at least 60 bytes, as Ethernet does.
+    public mutating func pad(with filler: UInt8 = 0xAA) {
+        records = records.map { record in
+            var padded = record
+            padded.bytes += [UInt8](repeating: filler, count: max(0, 60 - record.bytes.count))
+            padded.wireLength = max(padded.wireLength, padded.bytes.count)
+            return padded
+        }
+    }
+
+    /// The records as a file of the framing's link type.
+    public func file(format: CaptureFileWriter.Format = .microseconds) -> [UInt8] {
+        CaptureFileWriter.file(records, link: framing.link, format: format)
+    }
+}
+
+/// Two parties of a TCP connection or of a transaction.
+public struct Endpoints: Hashable, Sendable {
+    public var client: IPAddress
+    public var clientPort: UInt16
+    public var server: IPAddress
+    public var serverPort: UInt16
+
+    public init(client: IPAddress, clientPort: UInt16, server: IPAddress, serverPort: UInt16) {
+        self.client = client
+        self.clientPort = clientPort
+        self.server = server
+        self.serverPort = serverPort
+    }
+
+    /// The parties of the crafted files: 10.0.0.1:40000 and 192.0.2.9:443.
+    public static let ipv4 = Endpoints(
+        client: IPAddress(v4: 0x0A00_0001), clientPort: 40_000, server: IPAddress(v4: 0xC000_0209), serverPort: 443)
+    /// 2001:db8::1 port 40000 and 2001:db8::9 port 443.
+    public static let ipv6 = Endpoints(
+        client: IPAddress(v6High: 0x2001_0DB8_0000_0000, low: 1), clientPort: 40_000,
+        server: IPAddress(v6High: 0x2001_0DB8_0000_0000, low: 9), serverPort: 443)
+    /// A client at 10.0.0.1:33333 and a resolver at 10.0.0.53.
+    public static let dns = Endpoints(
+        client: IPAddress(v4: 0x0A00_0001), clientPort: 33_333, server: IPAddress(v4: 0x0A00_0035), serverPort: 53)
+}
+
+extension PacketBuilder {
+    /// One TCP segment; `ts` is (TSval, TSecr).
+    public mutating func tcp(
+        _ milliseconds: Double, fromClient: Bool, _ flags: TCPFlags, seq: UInt32, ack: UInt32 = 0, payload: Int = 0,
+        ts: (UInt32, UInt32)? = nil, sack: [(left: UInt32, right: UInt32)] = [], window: UInt16 = 64_000,
+        options: [UInt8] = [], endpoints: Endpoints = .ipv4, extensions: [UInt8] = []
+    ) {
+        var all = options
+        if let ts { all += TCPHeader.timestamps(value: ts.0, echo: ts.1) }
+        if !sack.isEmpty { all += TCPHeader.selective(sack) }
+        let source = fromClient ? endpoints.client : endpoints.server
+        let destination = fromClient ? endpoints.server : endpoints.client
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort, sequence: seq,
+            acknowledgement: ack, flags: flags, window: window, options: all
+        ).write(payload: [UInt8](repeating: 0x61, count: payload), to: &segment)
+        add(
+            at: milliseconds, from: source, to: destination, protocolNumber: .tcp, payload: segment,
+            extensions: extensions)
+    }
+
+    /// One UDP datagram.
+    public mutating func udp(_ milliseconds: Double, fromClient: Bool, payload: [UInt8], endpoints: Endpoints = .dns) {
+        var datagram: [UInt8] = []
+        UDPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort
+        ).write(payload: payload, to: &datagram)
+        add(
+            at: milliseconds, from: fromClient ? endpoints.client : endpoints.server,
+            to: fromClient ? endpoints.server : endpoints.client, protocolNumber: .udp, payload: datagram)
+    }
+
+    /// The clean conversation of the crafted files: 30 ms to the server, 20 ms to the client, data both ways.
+    public mutating func cleanConversation(
+        timestamps: Bool, endpoints: Endpoints = .ipv4, from start: Double = 0, extensions: [UInt8] = []
+    ) {
+        func ts(_ value: UInt32, _ echo: UInt32) -> (UInt32, UInt32)? { timestamps ? (value, echo) : nil }
+        let parties = endpoints
+        tcp(start, fromClient: true, .syn, seq: 1000, ts: ts(100, 0), endpoints: parties, extensions: extensions)
+        tcp(
+            start + 30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: ts(9000, 100), endpoints: parties,
+            extensions: extensions)
+        tcp(
+            start + 50, fromClient: true, .ack, seq: 1001, ack: 5001, ts: ts(150, 9000), endpoints: parties,
+            extensions: extensions)
+        tcp(
+            start + 51, fromClient: true, [.psh, .ack], seq: 1001, ack: 5001, payload: 100, ts: ts(151, 9000),
+            endpoints: parties, extensions: extensions)
+        tcp(
+            start + 81, fromClient: false, .ack, seq: 5001, ack: 1101, ts: ts(9081, 151), endpoints: parties,
+            extensions: extensions)
+        tcp(
+            start + 90, fromClient: false, [.psh, .ack], seq: 5001, ack: 1101, payload: 200, ts: ts(9090, 151),
+            endpoints: parties, extensions: extensions)
+        tcp(
+            start + 110, fromClient: true, .ack, seq: 1101, ack: 5201, ts: ts(210, 9090), endpoints: parties,
+            extensions: extensions)
+    }
+}

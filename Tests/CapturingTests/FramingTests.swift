@@ -1,0 +1,176 @@
+// The same conversation in every framing, and packets that are cut, padded, fragmented or odd.
+
+import Capturing
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct FramingTests {
+    private static let clean = [
+        "tcp_handshake server syn 30.0", "tcp_handshake client syn 20.0", "tcp_data server seq 30.0",
+        "tcp_data client seq 20.0",
+    ]
+    private static let framings: [PacketFraming] = [
+        .ethernet, .vlan([5]), .qinq(outer: 5, inner: 6), .vlan([1, 2, 3]), .pppoe, .mpls([16]), .mpls([16, 17, 18]),
+        .gre,
+        .ipInIP, .vxlan, .cooked, .cooked2(interface: 7), .raw, .null, .ppp,
+    ]
+
+    @Test(arguments: framings, [Endpoints.ipv4, Endpoints.ipv6])
+    func everyFramingReadsAlike(framing: PacketFraming, endpoints: Endpoints) throws {
+        var builder = PacketBuilder(framing: framing)
+        builder.cleanConversation(timestamps: true, endpoints: endpoints)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == Self.clean)
+        #expect(analysis.report.drops.isEmpty)
+        #expect(analysis.samples.first?.source == endpoints.client)
+    }
+
+    @Test(arguments: CaptureFileWriter.Format.allCases)
+    func everyFileFormatReadsAlike(format: CaptureFileWriter.Format) throws {
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: false)
+        #expect(try Analysis(builder, format: format).lines == Self.clean)
+    }
+
+    @Test(arguments: [CaptureFileWriter.Format.nanoseconds, .pcapng])
+    func nanosecondsAreKept(format: CaptureFileWriter.Format) throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1)
+        builder.tcp(30.000_001, fromClient: false, [.syn, .ack], seq: 9, ack: 2)
+        #expect(try Analysis(builder, format: format).samples.first?.rtt == 30_000_001)
+    }
+
+    @Test func extensionHeadersAreWalked() throws {
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: true, endpoints: .ipv6, extensions: [0, 60])
+        #expect(try Analysis(builder).lines == Self.clean)
+    }
+
+    @Test func tooManyExtensionHeadersAreCounted() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1, endpoints: .ipv6, extensions: [UInt8](repeating: 60, count: 12))
+        let analysis = try Analysis(builder)
+        #expect(analysis.report.drops == ["truncated": 1])
+        #expect(analysis.isBalanced)
+    }
+
+    @Test func laterFragmentsAreCountedNeverParsed() throws {
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: true)
+        var packet: [UInt8] = []
+        // What lies behind the header looks like a RST of the connection.
+        var segment: [UInt8] = []
+        TCPHeader(sourcePort: 40_000, destinationPort: 443, sequence: 1, flags: .rst).write(payload: [], to: &segment)
+        IPv4Header(
+            source: Endpoints.ipv4.client, destination: Endpoints.ipv4.server, protocolNumber: .tcp,
+            fragmentOffset: 1_480
+        ).write(payload: segment, to: &packet)
+        builder.add(at: 120, frame: PacketFraming.ethernet.frame(packet, isIPv6: false))
+        var six: [UInt8] = []
+        IPv6Header(
+            source: Endpoints.ipv6.client, destination: Endpoints.ipv6.server, nextHeader: .fragment
+        ).write(payload: [6, 0, 0x05, 0xC8, 0, 0, 0, 1] + segment, to: &six)
+        builder.add(at: 121, frame: PacketFraming.ethernet.frame(six, isIPv6: true))
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == Self.clean)
+        #expect(analysis.report.drops == ["fragment": 2])
+        #expect(analysis.report.flows == 1)
+    }
+
+    @Test func paddingIsNoPayload() throws {
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: false)
+        builder.pad()
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == Self.clean)
+        #expect(analysis.report.retransmissions == 0)
+    }
+
+    @Test func snapLengthMayCutThePayload() throws {
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: true)
+        builder.cut(to: 66)
+        #expect(try Analysis(builder).lines == Self.clean)
+    }
+
+    @Test func snapLengthInsideAHeaderIsCounted() throws {
+        for length in 0..<66 {
+            var builder = PacketBuilder()
+            builder.cleanConversation(timestamps: true)
+            builder.cut(to: length)
+            let analysis = try Analysis(builder)
+            #expect(analysis.isBalanced)
+            #expect(analysis.report.packets == 7)
+            #expect(length > 53 || analysis.report.used == 0)
+        }
+    }
+
+    @Test func totalLengthZeroIsTakenFromTheRecord() throws {
+        for endpoints in [Endpoints.ipv4, .ipv6] {
+            var builder = PacketBuilder()
+            builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 66_000, endpoints: endpoints)
+            builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 67_001, endpoints: endpoints)
+            #expect(try Analysis(builder).rtts(.tcpData, .server) == [30])
+        }
+    }
+
+    @Test func whatIsNotReadIsCountedByReason() throws {
+        var builder = PacketBuilder()
+        var arp: [UInt8] = []
+        EthernetHeader(type: .arp).write(payload: [UInt8](repeating: 0, count: 28), to: &arp)
+        builder.add(at: 0, frame: arp)
+        builder.add(
+            at: 1, from: Endpoints.ipv4.client, to: Endpoints.ipv4.server, protocolNumber: IPProtocol(rawValue: 89),
+            payload: [1])
+        builder.udp(2, fromClient: true, payload: [1, 2, 3], endpoints: .ipv4)
+        builder.tcp(3, fromClient: true, .rst, seq: 1)
+        builder.add(
+            at: 4, from: Endpoints.ipv4.client, to: Endpoints.ipv4.server, protocolNumber: .icmp,
+            payload: [3, 1, 0, 0, 0, 0, 0, 0])
+        let analysis = try Analysis(builder)
+        #expect(analysis.report.drops == ["not-ip": 1, "protocol": 1, "udp": 1, "no-flow": 1, "icmp": 1])
+        #expect(analysis.report.used == 0)
+    }
+
+    @Test func unreadableLinkTypeIsADropAndAWarning() throws {
+        let record = CaptureRecord(time: PacketBuilder.start, bytes: [1, 2, 3])
+        let analysis = try Analysis(bytes: CaptureFileWriter.file([record, record], link: 195))
+        #expect(analysis.report.drops == ["link-type": 2])
+        #expect(analysis.report.warning?.isEmpty == false)
+    }
+
+    @Test func damagedFilesAreOneLineErrorsOrWarnings() throws {
+        #expect(throws: CaptureError.self) { try Analysis(bytes: [1, 2, 3]) }
+        #expect(throws: CaptureError.self) { try Analysis(bytes: []) }
+        let missing = #expect(throws: CaptureError.self) { try Analysis(file: "/nonexistent/file.pcap") }
+        #expect(missing?.kind == .cannotOpen)
+        #expect(missing.map { "\($0)" } == "/nonexistent/file.pcap: No such file or directory")
+        var builder = PacketBuilder()
+        builder.cleanConversation(timestamps: true)
+        let cut = try Analysis(bytes: Array(builder.file().dropLast(10)))
+        #expect(cut.report.packets == 6)
+        #expect(cut.report.warning?.contains("\n") == false)
+    }
+
+    /// Any byte from outside: every byte of a capture changed in turn, and cut at every length.
+    @Test func noByteCausesATrap() throws {
+        var builder = PacketBuilder(framing: .vlan([5]))
+        builder.cleanConversation(timestamps: true)
+        builder.cleanConversation(timestamps: true, endpoints: .ipv6, extensions: [0, 60])
+        builder.tcp(300, fromClient: false, .ack, seq: 5001, ack: 1001, sack: [(1101, 1201), (1301, 1401)])
+        var generator = SystemRandomNumberGenerator()
+        for round in 0..<300 {
+            var changed = builder.records
+            for _ in 0...(round % 8) {
+                let record = Int.random(in: changed.indices, using: &generator)
+                let byte = Int.random(in: changed[record].bytes.indices, using: &generator)
+                changed[record].bytes[byte] = .random(in: .min ... .max, using: &generator)
+            }
+            changed.shuffle(using: &generator)
+            let analysis = try Analysis(bytes: CaptureFileWriter.file(changed))
+            #expect(analysis.isBalanced)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// A live capture on the loopback interface; needs root, since capturing does.
+
+import Capturing
+import Foundation
+import Model
+import Statistics
+import Synchronization
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct LiveCaptureTests {
+    /// Opening a packet socket needs CAP_NET_RAW.
+    private static let mayCapture = geteuid() == 0
+
+    private final class Collected: Sendable {
+        let summaries = Mutex<[PassiveSummary]>([])
+
+        func cells(_ kind: PassiveKind, _ side: PassiveSide) -> UInt64 {
+            summaries.withLock { list in
+                list.flatMap(\.cells).filter { $0.key.kind == kind && $0.key.side == side }
+                    .reduce(0) { $0 + $1.value.histogram.count }
+            }
+        }
+    }
+
+    /// One connection over 127.0.0.1 with a request and a reply.
+    private func converse() throws -> UInt16 {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer {
+            close(listener)
+            close(client)
+        }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isReady = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(listener, address, length) == 0 && listen(listener, 1) == 0
+                    && getsockname(listener, address, &length) == 0 && connect(client, address, length) == 0
+            }
+        }
+        try #require(isReady)
+        let server = accept(listener, nil, nil)
+        defer { close(server) }
+        var bytes = [UInt8](repeating: 1, count: 64)
+        for _ in 0..<4 {
+            try #require(send(client, bytes, 64, 0) == 64)
+            try #require(recv(server, &bytes, 64, Int32(MSG_WAITALL)) == 64)
+            try #require(send(server, bytes, 64, 0) == 64)
+            try #require(recv(client, &bytes, 64, Int32(MSG_WAITALL)) == 64)
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+
+    @Test(.enabled(if: mayCapture, "needs root"), arguments: ["lo", "any"])
+    func samplesShowWithinASecondOrTwo(interface: String) throws {
+        var settings = CaptureSettings()
+        settings.filter = "host 127.0.0.1"
+        let capture = try LiveCapture.open(interface: interface, settings: settings)
+        let collected = Collected()
+        try capture.start(attribution: AttributionTable(), interval: .seconds(1)) { summary in
+            collected.summaries.withLock { $0.append(summary) }
+        }
+        Thread.sleep(forTimeInterval: 0.3)
+        let before = capture.lastBeat
+        _ = try converse()
+        let deadline = Date().addingTimeInterval(5)
+        while Date() < deadline, collected.cells(.tcpData, .server) == 0 { Thread.sleep(forTimeInterval: 0.05) }
+        let counters = capture.counters
+        capture.stop()
+        #expect(collected.cells(.tcpHandshake, .server) >= 1)
+        #expect(collected.cells(.tcpHandshake, .client) >= 1)
+        #expect(collected.cells(.tcpData, .server) >= 1)
+        #expect(capture.lastBeat > before)
+        #expect(counters.packets >= 10)
+        let key = try #require(
+            collected.summaries.withLock { $0.flatMap(\.cells).first { $0.key.kind == .tcpHandshake } })
+        #expect(key.key.interface == "lo")
+        #expect(key.key.peer == "127.0.0.0/24")
+        let summaries = collected.summaries.withLock { $0 }
+        #expect(summaries.allSatisfy { $0.source == interface && $0.start <= $0.end })
+        // A stopped capture may be stopped again.
+        capture.stop()
+    }
+
+    @Test(.enabled(if: mayCapture, "needs root"))
+    func whatCannotBeOpenedIsOneLine() {
+        let missing = #expect(throws: CaptureError.self) {
+            try LiveCapture.open(interface: "nosuch0", settings: CaptureSettings())
+        }
+        #expect(missing?.kind == .noInterface)
+        var settings = CaptureSettings()
+        settings.filter = "tcp port banana"
+        let bad = #expect(throws: CaptureError.self) { try LiveCapture.open(interface: "lo", settings: settings) }
+        #expect(bad?.kind == .filter)
+        #expect(bad.map { "\($0)".contains("\n") } == false)
+    }
+}

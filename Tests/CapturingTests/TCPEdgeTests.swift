@@ -1,0 +1,197 @@
+// Openings, endings and oddities of TCP.
+
+import Capturing
+import Model
+import TestSupport
+import Testing
+import Wire
+
+@Suite struct TCPEdgeTests {
+    private let handshake = ["tcp_handshake server syn 30.0", "tcp_handshake client syn 20.0"]
+
+    private func opened() -> PacketBuilder {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000)
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001)
+        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
+        return builder
+    }
+
+    @Test func portsUsedAnewAreANewConnection() throws {
+        var builder = opened()
+        builder.tcp(200, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
+        builder.tcp(230, fromClient: false, [.fin, .ack], seq: 5001, ack: 1002)
+        builder.tcp(250, fromClient: true, .ack, seq: 1002, ack: 5002)
+        builder.tcp(2000, fromClient: true, .syn, seq: 900_000)
+        builder.tcp(2030, fromClient: false, [.syn, .ack], seq: 700_000, ack: 900_001)
+        builder.tcp(2050, fromClient: true, .ack, seq: 900_001, ack: 700_001)
+        let analysis = try Analysis(builder)
+        #expect(analysis.report.flows == 2)
+        #expect(
+            analysis.lines == handshake + ["tcp_data server seq 30.0", "tcp_data client seq 20.0"] + handshake)
+        #expect(analysis.report.retransmissions == 0)
+    }
+
+    @Test func oldOutstandingSegmentsDoNotMatchTheNewConnection() throws {
+        var builder = opened()
+        builder.tcp(60, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(70, fromClient: true, [.rst, .ack], seq: 1101, ack: 5001)
+        builder.tcp(2000, fromClient: true, .syn, seq: 900_000)
+        builder.tcp(2030, fromClient: false, [.syn, .ack], seq: 700_000, ack: 900_001)
+        builder.tcp(2050, fromClient: true, .ack, seq: 900_001, ack: 700_001)
+        #expect(try Analysis(builder).lines == handshake + handshake)
+    }
+
+    @Test func fastOpenDataIsTimedWhereItIsCovered() throws {
+        for covered in [true, false] {
+            var builder = PacketBuilder()
+            builder.tcp(0, fromClient: true, .syn, seq: 1000, payload: 100, options: [34, 10, 1, 2, 3, 4, 5, 6, 7, 8])
+            builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: covered ? 1101 : 1001)
+            builder.tcp(50, fromClient: true, .ack, seq: covered ? 1101 : 1001, ack: 5001)
+            let analysis = try Analysis(builder)
+            #expect(analysis.rtts(.tcpHandshake, .server) == [30])
+            #expect(analysis.rtts(.tcpHandshake, .client) == [20])
+            #expect(analysis.rtts(.tcpData, .server) == (covered ? [30] : []))
+        }
+    }
+
+    @Test func refusalIsAFailureWithATime() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000)
+        builder.tcp(30, fromClient: false, [.rst, .ack], seq: 0, ack: 1001)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["tcp_refused server syn 30.0"])
+        let row = try #require(analysis.report.kinds.first)
+        #expect(row.count == 1)
+        #expect(row.failures == 1)
+    }
+
+    @Test func resetIsNoAnswerToAnythingButASyn() throws {
+        var builder = opened()
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(81, fromClient: false, [.rst, .ack], seq: 5001, ack: 1101)
+        #expect(try Analysis(builder).lines == handshake)
+    }
+
+    @Test func unansweredSynIsAFailure() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000)
+        builder.tcp(1000, fromClient: true, .syn, seq: 1000)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["tcp_handshake server syn unanswered [retries=1]"])
+        #expect(analysis.report.kinds.first?.failures == 1)
+        #expect(analysis.report.kinds.first?.p50 == nil)
+    }
+
+    @Test func finAfterAnUnansweredSynIsNoHandshake() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000)
+        builder.tcp(10_000, fromClient: true, [.fin, .ack], seq: 1001)
+        #expect(try Analysis(builder).lines == ["tcp_handshake server syn unanswered"])
+    }
+
+    @Test func acknowledgementsThatDifferInTheirBlocksAreNoDuplicates() throws {
+        var builder = opened()
+        for step in 0..<3 {
+            builder.tcp(
+                51 + Double(step), fromClient: true, .ack, seq: 1001 + UInt32(step) * 100, ack: 5001, payload: 100)
+        }
+        builder.tcp(82, fromClient: false, .ack, seq: 5001, ack: 1001, sack: [(1101, 1201)])
+        builder.tcp(82.5, fromClient: false, .ack, seq: 5001, ack: 1001, sack: [(1201, 1301)])
+        let analysis = try Analysis(builder)
+        #expect(analysis.report.duplicates == 0)
+        #expect(analysis.rtts(.tcpData, .server) == [30, 29.5])
+    }
+
+    @Test func finCountsOneAndItsRepetitionIsNoSample() throws {
+        var builder = opened()
+        builder.tcp(60, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
+        builder.tcp(260, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
+        builder.tcp(290, fromClient: false, .ack, seq: 5001, ack: 1002)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == handshake)
+        #expect(analysis.report.retransmissions == 1)
+    }
+
+    @Test func duplicateAcknowledgementsAndWindowUpdatesAreNoSamples() throws {
+        var builder = opened()
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101)
+        builder.tcp(95, fromClient: false, .ack, seq: 5001, ack: 1101, window: 1_000)
+        builder.tcp(99, fromClient: false, .ack, seq: 5001, ack: 1001)
+        #expect(try Analysis(builder).rtts(.tcpData, .server) == [30])
+    }
+
+    @Test func probeOfAClosedWindowIsNoSample() throws {
+        var builder = opened()
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101, window: 0)
+        builder.tcp(300, fromClient: true, .ack, seq: 1101, ack: 5001, payload: 1)
+        builder.tcp(900, fromClient: false, .ack, seq: 5001, ack: 1102, window: 64_000)
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.tcpData, .server) == [30])
+        #expect(analysis.report.rejected["window_probe"] == 1)
+    }
+
+    @Test func timestampsMayDisappearInTheMiddle() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000, ts: (100, 0))
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: (9000, 100))
+        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101)
+        #expect(try Analysis(builder).lines == handshake + ["tcp_data server seq 30.0"])
+    }
+
+    @Test func olderTimestampIsNeverStampedAsNew() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000, ts: (100, 0))
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: (9000, 100))
+        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001, ts: (150, 9000))
+        builder.tcp(60, fromClient: true, .ack, seq: 1101, ack: 5001, payload: 100, ts: (160, 9000))
+        builder.tcp(60.1, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100, ts: (155, 9000))
+        builder.tcp(95, fromClient: false, .ack, seq: 5001, ack: 1201, ts: (9095, 155))
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.tcpData, .server) == [])
+        #expect(analysis.report.outOfOrder == 1)
+        #expect(analysis.report.upstreamLosses == 0)
+    }
+
+    @Test func clockThatStepsBackGivesACountNotASample() throws {
+        var builder = opened()
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(21, fromClient: false, .ack, seq: 5001, ack: 1101)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == handshake)
+        #expect(analysis.report.rejected == ["negative": 1])
+    }
+
+    @Test func mirroredPacketsAreCountedOnceAndAreNoRetransmissions() throws {
+        var builder = PacketBuilder()
+        var clean = PacketBuilder()
+        clean.cleanConversation(timestamps: true)
+        for record in clean.records {
+            builder.add(at: Double((record.time - PacketBuilder.start).clampedNanoseconds) / 1e6, frame: record.bytes)
+            builder.repeatLast(after: 0.01)
+        }
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == handshake + ["tcp_data server seq 30.0", "tcp_data client seq 20.0"])
+        #expect(analysis.report.duplicates == 7)
+        #expect(analysis.report.drops == ["duplicate": 7])
+        #expect(analysis.report.retransmissions == 0)
+        #expect(analysis.isBalanced)
+    }
+
+    @Test func interfacesAreApart() throws {
+        var one = PacketBuilder(framing: .cooked2(interface: 3))
+        one.cleanConversation(timestamps: true)
+        var two = PacketBuilder(framing: .cooked2(interface: 4))
+        two.cleanConversation(timestamps: true, from: 0.05)
+        let records = (one.records + two.records).sorted { $0.time < $1.time }
+        let analysis = try Analysis(bytes: CaptureFileWriter.file(records, link: CaptureFileWriter.LinkType.cooked2))
+        #expect(analysis.report.flows == 2)
+        #expect(analysis.report.retransmissions == 0)
+        #expect(analysis.rtts(.tcpHandshake, .server) == [30, 30])
+        #expect(Set(analysis.samples.compactMap(\.interface)) == ["if3", "if4"])
+    }
+}

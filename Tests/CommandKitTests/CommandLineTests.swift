@@ -1,0 +1,163 @@
+import ArgumentParser
+import Control
+import Foundation
+import Model
+import Storing
+import Synchronization
+import Testing
+
+@testable import CommandKit
+
+/// Whole command lines: what is printed where, and the exit code.
+@Suite struct CommandLineTests {
+    struct Outcome {
+        var code: Int32
+        var output: String
+        var notes: String
+    }
+
+    private final class Captured: Sendable {
+        let output = Mutex("")
+        let notes = Mutex("")
+    }
+
+    static func run(_ arguments: [String]) -> Outcome {
+        let captured = Captured()
+        let context = CommandContext(
+            now: { Fixtures.now }, timeZone: Fixtures.zone, environment: [:],
+            console: { _ in
+                Console(
+                    palette: .plain, width: nil, height: nil, isTerminal: false,
+                    write: { text in
+                        captured.output.withLock { $0 += text }
+                        return true
+                    }, note: { text in captured.notes.withLock { $0 += text + "\n" } }, progress: nil)
+            })
+        let code = CommandContext.$current.withValue(context) { TautProgram.run(arguments) }
+        return Outcome(
+            code: code, output: captured.output.withLock { $0 }, notes: captured.notes.withLock { $0 })
+    }
+
+    private static let nowhere = ["--db", "/nonexistent/tautline.db", "--socket", "/nonexistent/control.sock"]
+
+    @Test func help() throws {
+        try expectSnapshot("help", [TautCommand.helpMessage(columns: 80)])
+        let verbs: [(String, any ParsableCommand.Type)] = [
+            ("status", StatusVerb.self), ("watch", WatchVerb.self), ("why", WhyVerb.self), ("check", CheckVerb.self),
+            ("history", HistoryVerb.self), ("graph", GraphVerb.self), ("flows", FlowsVerb.self),
+            ("probe", ProbeVerb.self), ("analyze", AnalyzeVerb.self), ("incidents", IncidentsVerb.self),
+            ("ack", AckVerb.self), ("silence", SilenceVerb.self), ("silences", SilencesVerb.self),
+            ("config", ConfigVerb.self), ("config-check", ConfigVerb.Check.self),
+            ("config-explain", ConfigVerb.Explain.self), ("config-diff", ConfigVerb.Diff.self),
+            ("config-init", ConfigVerb.Init.self), ("hooks", HooksVerb.self), ("hooks-list", HooksVerb.List.self),
+            ("hooks-test", HooksVerb.Test.self), ("version", VersionVerb.self),
+        ]
+        for (name, verb) in verbs {
+            try expectSnapshot("help-\(name)", [TautCommand.helpMessage(for: verb, columns: 80)])
+        }
+    }
+
+    @Test func helpAndVersionEndWithZero() {
+        #expect(Self.run(["--help"]).code == 0)
+        #expect(Self.run(["status", "--help"]).output.contains("USAGE: taut status"))
+        #expect(Self.run(["--version"]).output == "\(Version.current)\n")
+        #expect(Self.run(["version"]).output == "taut \(Version.current)\n")
+    }
+
+    @Test(arguments: [
+        ["no-such-verb"], ["status", "--no-such-option"], ["history"], ["probe", "icmp"],
+        ["probe", "smtp", "192.0.2.1"],
+        ["probe", "icmp", "192.0.2.1", "--count", "0"], ["probe", "icmp", "192.0.2.1", "--interval", "5"],
+        ["probe", "tcp", "not an address"], ["history", "gw", "--since", "soon"], ["silence", "gw", "--reason", "x"],
+        ["history", "gw", "--since", "30d", "--step", "1s"], ["ack", "twelve"], ["watch", "--interval", "1ms"],
+    ])
+    func usageEndsWith64(arguments: [String]) {
+        let outcome = Self.run(arguments)
+        #expect(outcome.code == 64)
+        #expect(outcome.output.isEmpty)
+        #expect(!outcome.notes.isEmpty)
+    }
+
+    @Test func aMistypedVerbSuggestsTheNearest() {
+        #expect(Self.run(["stauts"]).notes == "taut: there is no verb \"stauts\"; did you mean \"status\"?\n")
+        #expect(Self.run(["chekc", "gw"]).code == 64)
+    }
+
+    /// A plugin that could not check is UNKNOWN on standard output, whatever the cause.
+    @Test(arguments: [["check"], ["check", "gw", "--warning", "fast"], ["check", "gw", "--nope"], ["check", "gw"]])
+    func checkIsNeverOKWithoutAnAnswer(arguments: [String]) {
+        let outcome = Self.run(arguments + (arguments.count > 1 ? Self.nowhere : []))
+        #expect(outcome.code == 3)
+        #expect(outcome.output.hasPrefix("UNKNOWN - "))
+        #expect(outcome.output.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func withoutDaemonAndDatabaseASentenceSaysSo() {
+        let status = Self.run(["status"] + Self.nowhere)
+        #expect(status.code == 1)
+        #expect(status.notes.contains("no daemon answers on /nonexistent/control.sock"))
+        #expect(status.notes.filter { $0 == "\n" }.count == 1)
+        #expect(Self.run(["history", "gw"] + Self.nowhere).code == 2)
+        #expect(Self.run(["ack", "3"] + Self.nowhere).code == 1)
+    }
+
+    @Test func globalOptionsMayStandBeforeTheVerb() {
+        #expect(
+            TautProgram.globalsLast(["--db", "x", "--json", "status", "gw"]) == ["status", "gw", "--db", "x", "--json"])
+        #expect(TautProgram.globalsLast(["--db=x", "status", "--", "gw"]) == ["status", "--db=x", "--", "gw"])
+        #expect(TautProgram.globalsLast(["status", "--json"]) == ["status", "--json"])
+        #expect(TautProgram.globalsLast(["--json"]) == ["--json"])
+        #expect(Self.run(["--json", "version"]).output.hasPrefix("{\n  \"schema\": \"taut/version/1\""))
+    }
+
+    @Test func watchRepeatsWhereThereIsNoTerminal() {
+        let outcome = Self.run(["watch", "--count", "2", "--interval", "100ms"] + Self.nowhere)
+        #expect(outcome.code == 0)
+        #expect(outcome.output.components(separatedBy: "waiting: ").count == 3)
+    }
+
+    @Test func configInitWritesOnceAndCheckAcceptsIt() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("taut-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("tautline.yaml").path
+        #expect(Self.run(["config", "init", file]).code == 0)
+        #expect(Self.run(["config", "init", file]).code == 1)
+        #expect(Self.run(["config", "init"]).output == (try String(contentsOfFile: file, encoding: .utf8)))
+        let check = Self.run(["config", "check", file])
+        #expect(check.code == 0)
+        #expect(check.output.hasPrefix("ok: "))
+        try "targets: [".write(toFile: file, atomically: true, encoding: .utf8)
+        let broken = Self.run(["config", "check", file])
+        #expect(broken.code == 1)
+        #expect(broken.output.hasPrefix("\(file):2:"))
+        #expect(Self.run(["hooks", "list", "--config", file]).code == 1)
+    }
+}
+
+@Suite struct ProbeAddressTests {
+    @Test(
+        arguments: [
+            ("192.0.2.1", "192.0.2.1", nil), ("192.0.2.1:443", "192.0.2.1", 443), ("2001:db8::1", "2001:db8::1", nil),
+            ("[2001:db8::1]:853", "2001:db8::1", 853), ("fe80::1%eth0", "fe80::1%eth0", nil),
+            ("Example.COM.", "example.com", nil),
+            ("example.com:8443", "example.com", 8_443),
+        ] as [(String, String, UInt16?)])
+    func forms(text: String, address: String, port: UInt16?) throws {
+        let parsed = try ProbeAddress(text)
+        #expect(parsed.address.text == address)
+        #expect(parsed.port == port)
+    }
+
+    @Test(arguments: [
+        "", "192.0.2.1:0", "192.0.2.1:99999", "192.0.2.300", "[2001:db8::1", "a b", "-x.example", "x..y", "fe80::1%",
+    ])
+    func refusals(text: String) {
+        #expect(throws: ProbeAddress.Problem.self) { try ProbeAddress(text) }
+    }
+
+    @Test func listsTakeCommentsAndBlanks() throws {
+        let list = try ProbeAddress.list("# sites\n192.0.2.1  # west\n\n example.com:443\r\n")
+        #expect(list.map { $0.address.text } == ["192.0.2.1", "example.com"])
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+import GRDB
+import Model
+import Statistics
+import Testing
+
+@testable import Storing
+
+@Suite struct PassiveTests {
+    private let web = PassiveKey(interface: "eth0", service: "web", peer: nil, kind: .tcpHandshake, side: .server)
+    private let bare = PassiveKey(interface: "eth0", service: nil, peer: "198.51.100.0/24", kind: .dns, side: .client)
+
+    private func summary(_ start: WallTime, _ cells: [PassiveKey: [Int64]]) -> PassiveSummary {
+        var counters = CaptureCounters()
+        counters.packets = 5
+        counters.drops = ["fragment": 2]
+        return PassiveSummary(
+            source: "any", start: start, end: start + .seconds(10),
+            cells: cells.mapValues { values in
+                var cell = PassiveCell(failures: 1, retransmissions: 2)
+                for value in values { cell.histogram.record(nanoseconds: value) }
+                return cell
+            }, counters: counters)
+    }
+
+    @Test func windowsMergeHoursAndIntervals() throws {
+        let scratch = Scratch()
+        let store = try scratch.open().store
+        var all: [(WallTime, Int64)] = []
+        for step in 0..<1080 {
+            let time = noon + .seconds(10 * step)
+            all.append((time, Int64(20_000_000 + step)))
+            store.append(summary(time, [web: [Int64(20_000_000 + step)]]))
+        }
+        store.append(summary(noon + .seconds(15), [bare: [7]]))
+        store.flush()
+        _ = try store.write { try $0.rollUp(now: noon + .seconds(7200 + 121), limit: 9) }
+        let reader = try scratch.reader()
+        for (from, to) in [(0, 10_800), (0, 3600), (50, 7000), (3590, 3600), (100, 10_000), (3600, 7200), (5, 9)] {
+            let window = (noon + .seconds(from))..<(noon + .seconds(to))
+            var truth = Histogram()
+            for (time, value) in all where window.contains(time) { truth.record(nanoseconds: value) }
+            let figures = try reader.passive(since: window.lowerBound, until: window.upperBound)
+            #expect(figures.cells[web]?.histogram ?? Histogram() == truth, "from \(from) to \(to)")
+            #expect(figures.cells[web]?.retransmissions ?? 0 == truth.count * 2)
+            #expect(figures.since == window.lowerBound)
+        }
+        let hour = try reader.passive(since: noon, until: noon + .seconds(3600))
+        #expect(hour.cells[bare]?.histogram.count == 1 && hour.cells.count == 2)
+        let captures = try reader.captures()
+        #expect(captures.map(\.source) == ["any"])
+        #expect(captures.first?.counters.packets == 5 && captures.first?.counters.drops == ["fragment": 2])
+        // Single intervals gone: whole hours serve, and the answer says from when.
+        _ = try store.write {
+            try $0.queue.write {
+                try $0.execute(sql: "DELETE FROM passive_rows WHERE start_us < \(noon.seconds + 7200)000000")
+            }
+        }
+        let old = try reader.passive(since: noon + .seconds(1800), until: noon + .seconds(7200))
+        #expect(old.since == noon && old.cells[web]?.histogram.count == 720)
+        store.close()
+    }
+}

@@ -1,0 +1,110 @@
+import Foundation
+import TestSupport
+import Testing
+import Wire
+
+/// The lab has to be true before anything is measured with it: the judge here is the kernel's own ping.
+@Suite(
+    .serialized,
+    .enabled(if: Namespace.isPermitted && Command.path(of: "ping") != nil, "\(Namespace.requirement) and iputils-ping"))
+struct LabEmulatorTests {
+    @Test func fortyMillisecondsAreFortyMilliseconds() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(20)))
+        let report = try pair.ping(count: 40, interval: 0.05)
+        let median = try #require(report.median)
+        #expect(abs(median - 40) < 0.3, "median \(median) ms")
+        #expect(report.received == 40)
+        let truth = pair.emulator.truth(of: LabPair.there)
+        #expect(truth.delivered == 40)
+        let mean = try #require(truth.meanDelay)
+        #expect(abs(mean / 1e6 - 20) < 0.15, "mean delay \(mean / 1e6) ms, worst lateness \(truth.latenessMaximum) ns")
+    }
+
+    @Test func sixGoesTheSameWay() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(15)))
+        let report = try pair.ping("fd09:2::1", count: 20, interval: 0.05)
+        let median = try #require(report.median)
+        #expect(abs(median - 30) < 0.3, "median \(median) ms")
+    }
+
+    @Test func directionsAreApart() throws {
+        let pair = try LabPair(PathConditions())
+        pair.emulator.set(PathConditions(delay: .milliseconds(30)), on: LabPair.there)
+        pair.emulator.set(PathConditions(delay: .milliseconds(5)), on: LabPair.back)
+        let report = try pair.ping(count: 10, interval: 0.05)
+        #expect(abs((report.median ?? 0) - 35) < 0.3)
+        #expect(abs((pair.emulator.truth(of: LabPair.there).meanDelay ?? 0) - 30e6) < 0.2e6)
+        #expect(abs((pair.emulator.truth(of: LabPair.back).meanDelay ?? 0) - 5e6) < 0.2e6)
+    }
+
+    @Test func lossIsWhatWasAsked() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(1)))
+        pair.emulator.set(PathConditions(delay: .milliseconds(1), loss: 0.10), on: LabPair.there)
+        let report = try pair.ping(count: 1_000, interval: 0.004)
+        #expect(report.transmitted == 1_000)
+        #expect(report.loss > 0.07 && report.loss < 0.13, "loss \(report.loss)")
+        // Truth and ping agree to the packet.
+        #expect(pair.emulator.truth(of: LabPair.there).lost == UInt64(report.transmitted - report.received))
+    }
+
+    @Test func jitterSpreadsAndKeepsOrder() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(20), jitter: .milliseconds(5)))
+        let report = try pair.ping(count: 100, interval: 0.02)
+        let spread = (report.times.max() ?? 0) - (report.times.min() ?? 0)
+        #expect(spread > 8 && spread < 21, "spread \(spread) ms")
+        #expect(report.sequence == report.sequence.sorted())
+    }
+
+    @Test func reorderedPacketsAreOvertaken() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(2)))
+        pair.emulator.set(
+            PathConditions(delay: .milliseconds(2), reordering: 0.2, reorderHold: .milliseconds(30)), on: LabPair.there)
+        let report = try pair.ping(count: 200, interval: 0.01)
+        #expect(report.received == 200)
+        let inversions = zip(report.sequence, report.sequence.dropFirst()).count { $0 > $1 }
+        #expect(inversions > 10)
+        let reordered = pair.emulator.truth(of: LabPair.there).reordered
+        #expect(reordered > 20 && reordered < 65, "\(reordered) of 200")
+    }
+
+    @Test func duplicatesArriveTwice() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(2)))
+        pair.emulator.set(PathConditions(delay: .milliseconds(2), duplication: 0.25), on: LabPair.there)
+        let report = try pair.ping(count: 200, interval: 0.01)
+        let duplicated = pair.emulator.truth(of: LabPair.there).duplicated
+        #expect(report.received == 200)
+        #expect(duplicated > 25 && duplicated < 80)
+        // ping does not wait for the duplicate of its last reply.
+        #expect(UInt64(report.duplicates) + 1 >= duplicated && UInt64(report.duplicates) <= duplicated)
+    }
+
+    @Test func aBlackHoleSwallowsLongPacketsOnly() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(1)))
+        pair.emulator.set(PathConditions(delay: .milliseconds(1), maximumLength: 1_400), on: LabPair.there)
+        // 28 bytes of IPv4 and ICMP header come on top of -s.
+        #expect(try pair.ping(count: 5, interval: 0.02, options: ["-s", "1372", "-M", "do"]).received == 5)
+        #expect(try pair.ping(count: 5, interval: 0.02, options: ["-s", "1373", "-M", "do"]).received == 0)
+        #expect(pair.emulator.truth(of: LabPair.there).blackHoled == 5)
+    }
+
+    @Test func conditionsChangeWhilePacketsFlow() throws {
+        let pair = try LabPair(PathConditions(delay: .milliseconds(5)))
+        #expect(try pair.ping(count: 5, interval: 0.02).received == 5)
+        pair.emulator.set(PathConditions(isCut: true), on: LabPair.back)
+        #expect(try pair.ping(count: 5, interval: 0.02).received == 0)
+        pair.emulator.set(PathConditions(delay: .milliseconds(60)), on: LabPair.back)
+        let report = try pair.ping(count: 5, interval: 0.02)
+        #expect(abs((report.median ?? 0) - 65) < 0.3)
+    }
+
+    @Test func theSameSeedLosesTheSamePackets() throws {
+        func lost(seed: UInt64) throws -> [Int] {
+            let pair = try LabPair(PathConditions(), seed: seed)
+            pair.emulator.set(PathConditions(loss: 0.3), on: LabPair.there)
+            return try pair.ping(count: 60, interval: 0.01).sequence
+        }
+        let first = try lost(seed: 7)
+        #expect(try first == lost(seed: 7))
+        #expect(try first != lost(seed: 8))
+    }
+}
