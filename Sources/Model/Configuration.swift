@@ -133,16 +133,19 @@ public struct StorageSettings: Hashable, Sendable {
     public var maxSize: Int64
     public var rawRetention: Duration
     public var hourRetention: Duration
+    public var dayRetention: Duration
     /// One group commit per this; what a crash can lose.
     public var commitInterval: Duration
 
     public init(
         maxSize: Int64 = 2 << 30, rawRetention: Duration = .seconds(90 * 86_400),
-        hourRetention: Duration = .seconds(730 * 86_400), commitInterval: Duration = .seconds(10)
+        hourRetention: Duration = .seconds(730 * 86_400), dayRetention: Duration = .seconds(3_650 * 86_400),
+        commitInterval: Duration = .seconds(10)
     ) {
         self.maxSize = maxSize
         self.rawRetention = rawRetention
         self.hourRetention = hourRetention
+        self.dayRetention = dayRetention
         self.commitInterval = commitInterval
     }
 }

@@ -92,7 +92,8 @@ extension Histogram {
 
 extension [UInt8] {
     /// Appends an unsigned LEB128 number, 1 to 10 bytes.
-    mutating func append(varint value: UInt64) {
+    @inlinable
+    package mutating func append(varint value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -103,24 +104,28 @@ extension [UInt8] {
 }
 
 /// Reads bytes and LEB128 numbers; nil at the end and for padded or too long numbers.
-struct VarintReader<Bytes: Collection<UInt8>> {
-    private let bytes: Bytes
-    private var position: Bytes.Index
+package struct VarintReader<Bytes: Collection<UInt8>> {
+    @usableFromInline let bytes: Bytes
+    /// Where the next byte is read.
+    @usableFromInline package var position: Bytes.Index
 
-    init(_ bytes: Bytes) {
+    @inlinable
+    package init(_ bytes: Bytes) {
         self.bytes = bytes
         position = bytes.startIndex
     }
 
-    var isAtEnd: Bool { position == bytes.endIndex }
+    @inlinable package var isAtEnd: Bool { position == bytes.endIndex }
 
-    mutating func byte() -> UInt8? {
+    @inlinable
+    package mutating func byte() -> UInt8? {
         guard !isAtEnd else { return nil }
         defer { bytes.formIndex(after: &position) }
         return bytes[position]
     }
 
-    mutating func varint() -> UInt64? {
+    @inlinable
+    package mutating func varint() -> UInt64? {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), through: 63, by: 7) {
             guard let byte = byte() else { return nil }

@@ -40,6 +40,7 @@ enum Connection {
                     PRAGMA wal_autocheckpoint = 1000;
                     PRAGMA cache_size = -16384;
                     PRAGMA temp_store = MEMORY;
+                    PRAGMA cell_size_check = ON;
                     PRAGMA max_page_count = \(max(maxSize / pageSize, 64));
                     """)
             try keepLog(db)
@@ -58,6 +59,8 @@ enum Connection {
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(5)
         configuration.label = "tautline.reader"
+        // Finds damaged pages when they are read, before a wrong cell is.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cell_size_check = ON") }
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 

@@ -14,6 +14,11 @@ enum Meta {
         case cleanStop = "clean_stop"
         /// The highest incident id ever given.
         case lastIncident = "last_incident"
+        /// The settings that the last daemon ran with: bytes, and seconds that each level is kept.
+        case maxSize = "max_size"
+        case rawSeconds = "raw_s"
+        case hourSeconds = "hours_s"
+        case daySeconds = "days_s"
     }
 
     static func integer(_ db: Database, _ key: Key) throws -> Int64? {

@@ -42,7 +42,7 @@ enum Notices {
     static func save(_ db: Database, _ incident: Incident) throws {
         try db.cachedStatement(
             sql: """
-                INSERT OR REPLACE INTO incidents (id, rule, target, severity, opened_ns, closed_ns, reason, layer,
+                INSERT OR REPLACE INTO incident_rows (id, rule, target, severity, opened_ns, closed_ns, reason, layer,
                     evidence, acknowledged, silenced, suppressed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [

@@ -19,13 +19,13 @@ extension StoreReader {
             for hours in plan.hours {
                 try StoreReader.add(
                     db,
-                    "SELECT key, failures, retransmissions, sketch FROM passive_hour_rows WHERE hour_s >= ? AND hour_s < ?",
+                    "SELECT \(RollUp.cellColumns), hour_s FROM passive_hour_rows WHERE hour_s >= ? AND hour_s < ?",
                     hours, to: &cells)
             }
             for span in plan.spans {
                 try StoreReader.add(
                     db,
-                    "SELECT key, failures, retransmissions, sketch FROM passive_rows WHERE start_us >= ? AND start_us < ?",
+                    "SELECT \(RollUp.cellColumns), start_us FROM passive_rows WHERE start_us >= ? AND start_us < ?",
                     span, to: &cells)
             }
             let keys = try StoreReader.passiveKeys(db)
@@ -44,8 +44,8 @@ extension StoreReader {
         let statement = try db.cachedStatement(sql: sql)
         let rows = try Row.fetchCursor(statement, arguments: [range.lowerBound, range.upperBound])
         while let row = try rows.next() {
-            guard let key = row.integer(0) else { continue }
-            cells[key, default: PassiveCell()].merge(RollUp.cell(row, from: 1))
+            guard let key = row.integer(0), let cell = RollUp.cell(row, start: row.integer(5) ?? 0) else { continue }
+            cells[key, default: PassiveCell()].merge(cell)
         }
     }
 
@@ -87,7 +87,7 @@ struct PassivePlan {
         let rows = try PassivePlan.hours(
             db, "SELECT min(start_us) / 1000000, max(start_us) / 1000000 FROM passive_rows")
         let rollUps = try PassivePlan.hours(db, "SELECT min(hour_s), max(hour_s) FROM passive_hour_rows")
-        let pending = Set(try RollUp.pending(db, level: .passive))
+        let pending = Set(try RollUp.pending(db))
         start = since
         guard let first = [rows, rollUps].compactMap({ $0?.lowerBound }).min(),
             let last = [rows, rollUps].compactMap({ $0?.upperBound }).max()

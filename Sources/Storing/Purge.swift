@@ -3,26 +3,72 @@
 internal import GRDB
 internal import Model
 
-enum Purge {
-    /// Slices of one call.
-    static let slices = 24
+/// A level of stored figures, a row a series and time.
+enum PurgeLevel: Int, CaseIterable {
+    case chunks
+    case hours
+    case days
 
-    /// Deletes up to `slices` slots of results before the slot, except of hours that are not rolled up.
-    static func results(_ db: Database, before cutoff: Int64) throws -> Int {
-        var deleted = 0
-        for _ in 0..<slices {
-            guard let slot = try Row.fetchOne(db, sql: "SELECT min(slot) FROM results")?.integer(0), slot < cutoff,
-                try !isPending(db, .results, hour: Hour.start(ofSlot: slot))
-            else { break }
-            deleted += try deleteSlot(db, slot)
+    var table: String {
+        switch self {
+        case .chunks: "chunks"
+        case .hours: "hour_rows"
+        case .days: "day_rows"
         }
-        return deleted
     }
 
-    private static func deleteSlot(_ db: Database, _ slot: Int64) throws -> Int {
-        try db.execute(sql: "DELETE FROM round_notes WHERE slot <= ?", arguments: [slot])
-        try db.execute(sql: "DELETE FROM results WHERE slot = ?", arguments: [slot])
+    private var column: String { self == .chunks ? "t0_ms" : "start_s" }
+    private var unit: Int64 { self == .chunks ? 1000 : 1 }
+    /// Seconds that are deleted at once, so that a series is touched seldom.
+    var grain: Int64 {
+        switch self {
+        case .chunks: 86_400
+        case .hours: 7 * 86_400
+        case .days: 90 * 86_400
+        }
+    }
+
+    /// Deletes the rows of a series from before a second, rounded down to the grain.
+    func delete(_ db: Database, series: Int64, before second: Int64) throws -> Int {
+        let cutoff = Slot.floored(second, by: grain).multipliedReportingOverflow(by: grain * unit).partialValue
+        let oldest = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT min(\(column)) FROM \(table) WHERE series = ?"), arguments: [series]
+        )?.integer(0)
+        guard let oldest, oldest < cutoff else { return 0 }
+        try db.cachedStatement(sql: "DELETE FROM \(table) WHERE series = ? AND \(column) < ?").execute(
+            arguments: [series, cutoff])
         return db.changesCount
+    }
+
+    /// The second of the oldest row of any series.
+    func oldest(_ db: Database) throws -> Int64? {
+        let row = try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT min((SELECT min(\(column)) FROM \(table) WHERE series = s.id)) FROM series_rows AS s
+                    """))
+        return row?.integer(0).map { Slot.floored($0, by: unit) }
+    }
+}
+
+enum Purge {
+    /// Series of one slice.
+    static let slice = 32
+
+    /// Deletes what is too old of up to `slice` series behind `cursor`; returns the rows and the next cursor, nil at
+    /// the end of the series.
+    static func expired(
+        _ db: Database, after cursor: Int64, cutoffs: [PurgeLevel: Int64]
+    ) throws -> (rows: Int, next: Int64?) {
+        let ids = try Row.fetchAll(
+            db.cachedStatement(sql: "SELECT id FROM series_rows WHERE id > ? ORDER BY id LIMIT \(slice)"),
+            arguments: [cursor]
+        ).compactMap { $0.integer(0) }
+        var rows = 0
+        for id in ids {
+            for (level, cutoff) in cutoffs { rows += try level.delete(db, series: id, before: cutoff) }
+        }
+        return (rows, ids.count == slice ? ids.last : nil)
     }
 
     /// Deletes passive rows that began before the time (µs), an hour at most, except of hours not rolled up.
@@ -31,27 +77,27 @@ enum Purge {
             start < cutoff
         else { return 0 }
         let hour = Slot.floored(start, by: Hour.seconds * 1_000_000) * Hour.seconds
-        guard try !isPending(db, .passive, hour: hour) else { return 0 }
+        let isPending =
+            try Row.fetchOne(db, sql: "SELECT 1 FROM pending_hours WHERE hour_s = ?", arguments: [hour]) != nil
+        guard !isPending else { return 0 }
         let end = min(cutoff, (hour + Hour.seconds) * 1_000_000)
         try db.execute(sql: "DELETE FROM passive_rows WHERE start_us < ?", arguments: [end])
         return db.changesCount
     }
 
-    /// Deletes everything of hour rows and notices that is older than the time, and series and keys without rows.
+    /// Deletes passive hours, notices and marks that are older than the time, and series and keys without rows.
     static func old(_ db: Database, before cutoff: WallTime) throws -> Int {
         let seconds = cutoff.seconds
         let nanoseconds = cutoff.nanoseconds
         let before = db.totalChangesCount
-        for series in try Row.fetchAll(db, sql: "SELECT id FROM series").compactMap({ $0.integer(0) }) {
-            try db.cachedStatement(sql: "DELETE FROM hour_rows WHERE series = ? AND hour_s < ?").execute(
-                arguments: [series, seconds])
-        }
+        try db.execute(sql: "DELETE FROM round_notes WHERE slot < ?", arguments: [Slot(cutoff).number])
         try db.execute(
             sql: """
-                DELETE FROM series WHERE last_slot < ?1
-                    AND NOT EXISTS (SELECT 1 FROM hour_rows WHERE series = series.id)
-                    AND (SELECT min(slot) FROM results) > series.last_slot
-                """, arguments: [Slot(cutoff).number])
+                DELETE FROM series_rows WHERE NOT EXISTS (SELECT 1 FROM day_rows WHERE series = series_rows.id)
+                    AND NOT EXISTS (SELECT 1 FROM hour_rows WHERE series = series_rows.id)
+                    AND NOT EXISTS (SELECT 1 FROM chunks WHERE series = series_rows.id)
+                    AND NOT EXISTS (SELECT 1 FROM results WHERE series = series_rows.id)
+                """)
         try db.execute(sql: "DELETE FROM passive_hour_rows WHERE hour_s < ?", arguments: [seconds])
         try db.execute(
             sql: """
@@ -60,50 +106,54 @@ enum Purge {
                 """, arguments: [min(seconds, try oldestPassiveHour(db))])
         try db.execute(sql: "DELETE FROM transitions WHERE at_ns < ?", arguments: [nanoseconds])
         try db.execute(sql: "DELETE FROM events WHERE coalesce(end_ns, start_ns) < ?", arguments: [nanoseconds])
-        try db.execute(sql: "DELETE FROM incidents WHERE closed_ns < ?", arguments: [nanoseconds])
+        try db.execute(sql: "DELETE FROM incident_rows WHERE closed_ns < ?", arguments: [nanoseconds])
         try db.execute(sql: "DELETE FROM silences WHERE until_ns < ?", arguments: [nanoseconds])
         return db.totalChangesCount - before
     }
 
-    /// One slice of the oldest rows of the table that can best spare them; 0 where there is nothing left.
-    static func oldest(_ db: Database) throws -> Int {
+    /// What goes to make room, oldest first.
+    struct Room: Sendable {
+        var level: PurgeLevel
+        var cutoff: Int64
+        /// The series whose rows went last.
+        var cursor: Int64 = .min
+    }
+
+    /// What can best be spared: single results older than a week, then than a day, then hours, then days. Nil where
+    /// nothing is left, or where `keepingDay` and only the newest day of single results and the roll-ups are.
+    static func spared(_ db: Database, keepingDay: Bool) throws -> Room? {
         let day: Int64 = 86_400
-        let newest = try Row.fetchOne(db, sql: "SELECT max(slot) FROM results")?.integer(0) ?? .min
-        let newestSecond =
-            newest == .min ? Int64.min : newest.multipliedReportingOverflow(by: Slot.seconds).partialValue
-        // Rows younger than these ages stay until nothing else can go.
-        for (rawAge, passiveAge) in [(7 * day, 7 * day), (day, day), (0, 0)] {
-            var deleted = try hourOfPassiveRows(db)
-            if deleted == 0 { deleted = try oldestSlot(db, before: newestSecond.subtractingSaturated(rawAge)) }
-            if deleted == 0 {
-                deleted = try oldestPassiveHour(db, before: newestSecond.subtractingSaturated(passiveAge))
-            }
-            if deleted > 0 { return deleted }
+        guard
+            let newest = try HotRow.newestSlot(db, upTo: .max).map({ $0 &* Slot.seconds })
+                ?? Row.fetchOne(db, sql: "SELECT max(start_s) FROM day_rows")?.integer(0)
+        else { return nil }
+        if let oldest = try PurgeLevel.chunks.oldest(db) {
+            let end = (Slot.floored(oldest, by: day) + 1) * day
+            if end <= newest.subtractingSaturated(keepingDay ? day : 0) { return Room(level: .chunks, cutoff: end) }
         }
-        let hour = try Row.fetchOne(db, sql: "SELECT min(hour_s) FROM hour_rows")?.integer(0)
-        guard let hour else { return 0 }
-        try db.execute(sql: "DELETE FROM hour_rows WHERE hour_s < ?", arguments: [hour.addingSaturated(7 * day)])
-        return db.changesCount
+        guard !keepingDay else { return nil }
+        for level in [PurgeLevel.hours, .days] {
+            if let oldest = try level.oldest(db) {
+                return Room(level: level, cutoff: (Slot.floored(oldest, by: level.grain) + 1) * level.grain)
+            }
+        }
+        return nil
     }
 
-    private static func oldestSlot(_ db: Database, before second: Int64) throws -> Int {
-        guard let slot = try Row.fetchOne(db, sql: "SELECT min(slot) FROM results")?.integer(0),
-            slot.multipliedReportingOverflow(by: Slot.seconds).partialValue < second
-        else { return 0 }
-        return try deleteSlot(db, slot)
+    /// One slice of it: the rows of some series. The room is used up when its cursor is nil.
+    static func make(_ db: Database, _ room: Room) throws -> (rows: Int, next: Int64?) {
+        try expired(db, after: room.cursor, cutoffs: [room.level: room.cutoff])
     }
 
-    /// Passive rows but for the newest hour: their roll-up remains.
-    private static func hourOfPassiveRows(_ db: Database) throws -> Int {
+    /// Passive rows but for the newest hour, whose roll-ups remain, then the oldest passive hour beyond a week.
+    static func sparePassive(_ db: Database) throws -> Int {
         guard let newest = try Row.fetchOne(db, sql: "SELECT max(start_us) FROM passive_rows")?.integer(0) else {
             return 0
         }
-        return try passive(db, before: newest.subtractingSaturated(Hour.seconds * 1_000_000))
-    }
-
-    private static func oldestPassiveHour(_ db: Database, before second: Int64) throws -> Int {
+        let rows = try passive(db, before: newest.subtractingSaturated(Hour.seconds * 1_000_000))
+        if rows > 0 { return rows }
         let hour = try oldestPassiveHour(db)
-        guard hour < second, hour < .max else { return 0 }
+        guard hour < newest / 1_000_000 - 7 * 86_400 else { return 0 }
         try db.execute(sql: "DELETE FROM passive_hour_rows WHERE hour_s = ?", arguments: [hour])
         return db.changesCount
     }
@@ -111,11 +161,5 @@ enum Purge {
     /// `Int64.max` where there is none.
     private static func oldestPassiveHour(_ db: Database) throws -> Int64 {
         try Row.fetchOne(db, sql: "SELECT min(hour_s) FROM passive_hour_rows")?.integer(0) ?? .max
-    }
-
-    private static func isPending(_ db: Database, _ level: PendingHour.Level, hour: Int64) throws -> Bool {
-        try Row.fetchOne(
-            db, sql: "SELECT 1 FROM pending_hours WHERE level = ? AND hour_s = ?", arguments: [level.rawValue, hour])
-            != nil
     }
 }

@@ -10,7 +10,7 @@ enum Restoring {
         state.verdicts = try verdicts(db, activeOnly: true)
         state.openIncidents = try incidents(db, where: "closed_ns IS NULL", [])
         state.silences = try silences(db, endingAfter: now)
-        let highest = try Row.fetchOne(db, sql: "SELECT max(id) FROM incidents")?.integer(0) ?? 0
+        let highest = try Row.fetchOne(db, sql: "SELECT max(id) FROM incident_rows")?.integer(0) ?? 0
         let last = max(highest, try Meta.integer(db, .lastIncident) ?? 0, 0)
         state.nextIncidentID = last.addingSaturated(1)
         return state
@@ -46,7 +46,7 @@ enum Restoring {
             sql: """
                 SELECT id, rule, target, severity, opened_ns, closed_ns, reason, layer, evidence, acknowledged, silenced,
                     suppressed
-                FROM incidents WHERE \(condition) ORDER BY opened_ns, id
+                FROM incident_rows WHERE \(condition) ORDER BY opened_ns, id
                 """, arguments: arguments)
         var incidents: [Incident] = []
         while let row = try rows.next() {

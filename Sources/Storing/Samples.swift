@@ -6,54 +6,39 @@ internal import Model
 internal import Statistics
 internal import Wire
 
-/// An hour that has rows which are not in its roll-up yet.
-struct PendingHour: Hashable, Sendable {
-    enum Level: String, Sendable { case results, passive }
-
-    var level: Level
-    var start: Int64
-
-    static func note(_ hour: PendingHour, in db: Database, known: inout Writer.Known) throws {
-        guard !known.pending.contains(hour) else { return }
-        try db.cachedStatement(sql: "INSERT OR IGNORE INTO pending_hours (level, hour_s) VALUES (?, ?)").execute(
-            arguments: [hour.level.rawValue, hour.start])
-        if known.pending.count >= Writer.knownLimit { known.pending = [] }
-        known.pending.insert(hour)
-    }
-}
-
 extension Writer {
     static func insert(_ round: Round, into db: Database, known: inout Known) throws {
         let statement = try db.cachedStatement(
             sql: """
-                INSERT OR IGNORE INTO results (slot, series, at_us, sequence, outcome, rtt_ns, source, kernel_rtt_ns, note)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT OR IGNORE INTO results (slot, series, at_us, sequence, outcome, rtt_ns, source, kernel_rtt_ns,
+                    note, crc)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
+        let series = try entry(of: round, in: db, known: &known)
         for result in round.results {
             let slot = Slot(result.sent)
-            let series = try seriesID(of: round, slot: slot.number, in: db, known: &known)
-            let hour = PendingHour(level: .results, start: Hour.start(ofSlot: slot.number))
-            try PendingHour.note(hour, in: db, known: &known)
+            let row = HotRow(
+                slot: slot.number, offset: slot.offset, sequence: Int64(result.sequence),
+                code: Int64(OutcomeCode.code(of: result.outcome)),
+                rtt: OutcomeCode.rttNanoseconds(of: result.outcome),
+                source: Int64(SourceCode.code(of: result.source)),
+                kernelRTT: result.kernelRTT?.clampedNanoseconds, note: StoredText.bound(result.note))
             try statement.execute(arguments: [
-                slot.number, series, slot.offset, Int64(result.sequence), OutcomeCode.code(of: result.outcome),
-                OutcomeCode.rttNanoseconds(of: result.outcome), SourceCode.code(of: result.source),
-                result.kernelRTT?.clampedNanoseconds, StoredText.bound(result.note),
+                row.slot, series.id, row.offset, row.sequence, row.code, row.rtt, row.source, row.kernelRTT, row.note,
+                row.checksum(seed: series.seed),
             ])
         }
-        try insertNote(of: round, into: db, known: &known)
+        try insertNote(of: round, series: series.id, into: db)
     }
 
     /// What was unusual about a round as a whole; most rounds have nothing of the kind and no row.
-    private static func insertNote(of round: Round, into db: Database, known: inout Known) throws {
+    private static func insertNote(of round: Round, series: Int64, into db: Database) throws {
         let lateness = round.lateness.clampedNanoseconds / 1000
         guard
             round.missedTicks > 0 || round.duplicates > 0 || round.foreign > 0 || round.staleAddressAge != nil
                 || lateness >= 10_000
         else { return }
         let slot = Slot(round.scheduled)
-        let series = try seriesID(of: round, slot: slot.number, in: db, known: &known)
-        try PendingHour.note(
-            PendingHour(level: .results, start: Hour.start(ofSlot: slot.number)), in: db, known: &known)
         try db.cachedStatement(
             sql: """
                 INSERT OR REPLACE INTO round_notes (slot, series, at_us, lateness_us, missed, duplicates, foreign_replies,
@@ -65,30 +50,28 @@ extension Writer {
         ])
     }
 
-    /// The number of a round's series, which is made where it is new; keeps the span of slots it has rows in.
-    private static func seriesID(
-        of round: Round, slot: Int64, in db: Database, known: inout Known
-    ) throws -> Int64 {
-        if let entry = known.series[round.series], entry.slots.contains(slot) { return entry.id }
-        let key = round.series
-        let row = try Row.fetchOne(
+    private static func entry(of round: Round, in db: Database, known: inout Known) throws -> SeriesEntry {
+        if let entry = known.series[round.series], entry.kind == round.kind { return entry }
+        let entry = try entry(of: round.series, kind: round.kind, in: db)
+        if known.series.count >= knownLimit { known.series = [:] }
+        known.series[round.series] = entry
+        return entry
+    }
+
+    /// The number of a series, which is made where it is new.
+    static func entry(of key: SeriesKey, kind: ProbeKind, in db: Database) throws -> SeriesEntry {
+        let probe = StoredText.bound(key.probe)
+        let address = key.address?.description ?? ""
+        let id = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    INSERT INTO series (target, probe, kind, address, first_slot, last_slot) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-                    ON CONFLICT (target, probe, address) DO UPDATE SET kind = excluded.kind,
-                        first_slot = min(first_slot, excluded.first_slot), last_slot = max(last_slot, excluded.last_slot)
-                    RETURNING id, first_slot, last_slot
-                    """),
-            arguments: [
-                key.target.rawValue, StoredText.bound(key.probe), round.kind.rawValue, key.address?.description ?? "",
-                slot,
-            ])
-        guard let row, let id = row.integer(0), let first = row.integer(1), let last = row.integer(2) else {
-            throw StoreError.failed("a series row without a number")
-        }
-        if known.series.count >= knownLimit { known.series = [:] }
-        known.series[key] = SeriesEntry(id: id, slots: min(first, last)...max(first, last))
-        return id
+                    INSERT INTO series_rows (target, probe, kind, address) VALUES (?1, ?2, ?3, ?4)
+                    ON CONFLICT (target, probe, address) DO UPDATE SET kind = excluded.kind RETURNING id
+                    """), arguments: [key.target.rawValue, probe, kind.rawValue, address])?.integer(0)
+        guard let id else { throw StoreError.failed("a series row without a number") }
+        return SeriesEntry(
+            id: id, seed: SeriesRow.seed(id: id, target: key.target.rawValue, probe: probe, address: address),
+            kind: kind)
     }
 
     static func insert(_ summary: PassiveSummary, into db: Database, known: inout Known) throws {
@@ -97,18 +80,21 @@ extension Writer {
         let hour = Hour.start(of: summary.start)
         let statement = try db.cachedStatement(
             sql: """
-                INSERT OR REPLACE INTO passive_rows (start_us, key, source, span_us, failures, retransmissions, sketch)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT OR REPLACE INTO passive_rows (start_us, key, source, span_us, failures, retransmissions, sketch,
+                    crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (key, cell) in summary.cells {
             let id = try passiveKeyID(of: key, hour: hour, in: db, known: &known)
             try statement.execute(arguments: [
                 start, id, StoredText.bound(summary.source), span, Int64(clamping: cell.failures),
                 Int64(clamping: cell.retransmissions), Data(cell.histogram.encoded()),
+                RollUp.checksum(cell, key: id, start: start),
             ])
         }
-        if !summary.cells.isEmpty {
-            try PendingHour.note(PendingHour(level: .passive, start: hour), in: db, known: &known)
+        if !summary.cells.isEmpty, known.pending.insert(hour).inserted {
+            if known.pending.count > knownLimit { known.pending = [hour] }
+            try db.cachedStatement(sql: "INSERT OR IGNORE INTO pending_hours (hour_s) VALUES (?)").execute(
+                arguments: [hour])
         }
         try db.cachedStatement(
             sql: "INSERT OR REPLACE INTO capture_sources (source, end_ns, counters) VALUES (?, ?, ?)"

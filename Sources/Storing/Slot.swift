@@ -1,4 +1,4 @@
-// Five-minute slots: the first column of the raw table's key.
+// Slots of a minute: the first column of the raw table's key.
 //
 // Rows lie by (slot, series, time). A commit touches the pages of the running slot alone, and one series is read by one
 // short seek a slot, so both writing and reading stay near their best without a second index.
@@ -8,7 +8,7 @@ internal import Model
 /// Which slot a time lies in, and where within it.
 struct Slot: Hashable, Comparable {
     /// Seconds a slot spans; an hour has a whole number of slots.
-    static let seconds: Int64 = 300
+    static let seconds: Int64 = 60
     static let microseconds: Int64 = seconds * 1_000_000
     static let perHour: Int64 = 3600 / seconds
 

@@ -13,6 +13,8 @@ struct StateFiles: Sendable {
     let directory: String
 
     var database: String { directory + "/tautline.db" }
+    /// Room that is set aside for the day on which the disk is full.
+    var ballast: String { directory + "/tautline.db.ballast" }
     var lock: String { directory + "/tautline.db.lock" }
     private static let suffixes = ["", "-wal", "-shm"]
 

@@ -38,13 +38,14 @@ extension Store {
             if urgent || signals.isFlushing || now >= turn.nextCommit {
                 commit(&turn)
             } else if now >= turn.nextChores && turn.failures == 0 {
-                doChores()
-                turn.nextChores = Clock.monotonic() + 5 * Store.second
+                let hasMore = doChores()
+                turn.nextChores = Clock.monotonic() + (hasMore ? Store.second / 10 : 5 * Store.second)
             }
             // Short naps until the first commit, so that a new installation shows data at once.
             let nap = turn.hasCommitted ? Store.second : Store.second / 4
             let pending = signals.isUrgent && !urgent && turn.failures == 0 ? Store.second / 4 : nap
-            let deadline = min(turn.nextCommit, Clock.monotonic() + pending)
+            let deadline = min(
+                turn.nextCommit, turn.failures == 0 ? turn.nextChores : .max, Clock.monotonic() + pending)
             if let loop { try? loop.wait(until: deadline) { _, _ in } } else { Store.sleep(until: deadline) }
         }
         finish(kept: turn.kept, load: turn.keptLoad)
@@ -107,7 +108,7 @@ extension Store {
                     try $0?.startAnew(reason: "\(error)", now: now, monotonic: Clock.monotonic())
                 }
             } else if Writer.isFull(error) {
-                _ = try state.withLock { try $0?.makeRoom() }
+                _ = try state.withLock { try $0?.relieve() }
             }
         } catch {
             noteFailure(error)
@@ -115,17 +116,22 @@ extension Store {
         return false
     }
 
-    private func doChores() {
+    /// One slice of housekeeping; true where the next should come soon.
+    private func doChores() -> Bool {
+        var hasMore = false
         do {
             let chores = try state.withLock { try $0?.housekeep(now: clock(), monotonic: Clock.monotonic()) }
             figures.withLock {
                 $0.rolledUp += UInt64(chores?.rolledUp ?? 0)
                 $0.purged += UInt64(chores?.purged ?? 0)
             }
+            hasMore = chores?.hasMore ?? false
         } catch {
             noteFailure(error)
+            if Writer.isFull(error) { try? state.withLock { try $0?.relieve() } }
         }
         updateSizes()
+        return hasMore
     }
 
     /// One commit on the caller's thread, for a store whose thread has not been started.

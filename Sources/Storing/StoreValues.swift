@@ -111,6 +111,18 @@ public struct OutcomeCounts: Hashable, Sendable {
         }
     }
 
+    /// Counts a number of `OutcomeCode`; one that no release has written says nothing.
+    mutating func add(code: Int64) {
+        switch code {
+        case 0: ok &+= 1
+        case 1: late &+= 1
+        case 2: lost &+= 1
+        case 3: refused &+= 1
+        case 4: unresolved &+= 1
+        case let code: add(OutcomeCode.outcome(code: code, rttNanoseconds: nil))
+        }
+    }
+
     mutating func add(_ other: OutcomeCounts) {
         ok &+= other.ok
         late &+= other.late
@@ -128,6 +140,8 @@ public enum StorageLevel: String, Hashable, Sendable, CaseIterable {
     case raw
     /// Hour rows: percentiles are within the histogram's bound.
     case hours
+    /// Day rows, of days of UTC: percentiles are within the histogram's bound.
+    case days
 }
 
 /// Figures of one probe of one target over a window.
@@ -139,6 +153,8 @@ public struct History: Hashable, Sendable {
     public var step: Duration
     /// Without holes: a bucket without results is there, with zeros.
     public var buckets: [HistoryBucket]
+    /// Time whose stored figures are damaged; it counts as unknown in each bucket's `gap`.
+    public var damaged: [TimeSpan] = []
 }
 
 /// One step of a history. Times are nanoseconds; nil where nothing was answered.

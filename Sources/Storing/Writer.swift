@@ -20,12 +20,14 @@ struct Writer: Sendable {
     struct Known: Sendable {
         var series: [SeriesKey: SeriesEntry] = [:]
         var passiveKeys: [PassiveKey: Int64] = [:]
-        var pending: Set<PendingHour> = []
+        /// Hours that are marked as having passive rows.
+        var pending: Set<Int64> = []
     }
 
     struct SeriesEntry: Sendable {
         var id: Int64
-        var slots: ClosedRange<Int64>
+        var seed: UInt32
+        var kind: ProbeKind
     }
 
     /// Names of series and keys kept in memory; beyond that they are looked up again.

@@ -53,11 +53,11 @@ import Testing
         let scratch = Scratch()
         let store = try scratch.open().store
         let samples = fill(store, hours: 6)
-        _ = try store.write { try $0.rollUp(now: noon + .seconds(6 * 3600 + 121), limit: 100) }
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(6 * 3600 + 121)) }
         let exact = try store.write { writer in
             try writer.queue.read { db in
                 try Row.fetchAll(
-                    db, sql: "SELECT hour_s, ok, lost, p50_ns, p99_ns, min_ns, max_ns, sum_ns FROM hour_rows"
+                    db, sql: "SELECT start_s, ok, lost, p50_ns, p99_ns, min_ns, max_ns, sum_ns FROM hour_rows"
                 )
                 .map { row in (0..<8).map { row.integer($0) ?? -1 } }
             }
@@ -71,7 +71,7 @@ import Testing
             #expect(row[5] == values.first && row[6] == values.last && row[7] == values.reduce(0, +))
         }
         // Raw rows gone: any window of whole hours is within the histogram's bound of the truth.
-        _ = try store.write { try $0.queue.write { try $0.execute(sql: "DELETE FROM results") } }
+        _ = try store.write { try $0.queue.write { try $0.execute(sql: "DELETE FROM chunks") } }
         let reader = try scratch.reader()
         var generator = SplitMix(state: 9)
         for _ in 0..<40 {
@@ -106,7 +106,7 @@ import Testing
         store.append(round(at: noon + .seconds(5), [.refused(rtt: nil)], sequence: 9999, duplicates: 2))
         store.flush()
         let later = noon + .seconds(7200 + 121)
-        #expect(try store.write { try $0.rollUp(now: later) } == 2)
+        #expect(try store.write { try $0.rollUpAll(now: later) } == 2)
         let row = try store.write { writer in
             try writer.queue.read { db in
                 try Row.fetchAll(db, sql: "SELECT ok + late + lost + refused, duplicates FROM hour_rows")
@@ -133,7 +133,7 @@ import Testing
         let scratch = Scratch()
         let store = try scratch.open().store
         let samples = fill(store, hours: 3)
-        _ = try store.write { try $0.rollUp(now: noon + .seconds(7200 + 121), limit: 9) }
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(7200 + 121)) }
         let history = try #require(
             try scratch.reader().history(
                 of: target("gw"), since: noon - .seconds(3 * 86_400 - 60), until: noon + .seconds(3 * 3600),

@@ -34,7 +34,7 @@ import Testing
         }
         store.append(summary(noon + .seconds(15), [bare: [7]]))
         store.flush()
-        _ = try store.write { try $0.rollUp(now: noon + .seconds(7200 + 121), limit: 9) }
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(7200 + 121)) }
         let reader = try scratch.reader()
         for (from, to) in [(0, 10_800), (0, 3600), (50, 7000), (3590, 3600), (100, 10_000), (3600, 7200), (5, 9)] {
             let window = (noon + .seconds(from))..<(noon + .seconds(to))

@@ -173,7 +173,7 @@ import Testing
         var schema = Schema.current
         schema.migrations.append(
             Schema.Migration(version: 2) { db in
-                try db.execute(sql: "ALTER TABLE series ADD COLUMN extra TEXT")
+                try db.execute(sql: "ALTER TABLE series_rows ADD COLUMN extra TEXT")
             })
         let opened = try scratch.open(at: noon + .seconds(60), schema: schema)
         opened.store.close()
