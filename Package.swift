@@ -106,13 +106,18 @@ let package = Package(
 
         .executableTarget(name: "tautlab", dependencies: ["TestSupport"], swiftSettings: relaxed),
 
+        // Benchmarks, each beside its scripts; never installed.
+        .executableTarget(
+            name: "storebench", dependencies: ["Storing", "Model", "Wire"], path: "Benchmarks/storage",
+            exclude: ["README.md", "cold.sh", "peers.sh", "stall.sh"], swiftSettings: relaxed),
+
         tests("WireTests", ["Wire", "TestSupport"]),
         tests("StatisticsTests", ["Statistics"]),
         tests("ModelTests", ["Model", "Wire", "Statistics"]),
         tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", "CLinux"]),
         tests("ProbingTests", ["Probing", "TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
         tests("CapturingTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
-        tests("StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", grdb]),
+        tests("StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", "storebench", grdb]),
         tests("AlertingTests", ["Alerting", "Model", "Statistics", "Wire", "TestSupport"]),
         tests("ConfiguringTests", ["Configuring", "Model", "Wire"], resources: [.copy("Fixtures")]),
         tests("ControlTests", ["Control", "Model", "LinuxSystem"]),

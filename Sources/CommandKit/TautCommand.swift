@@ -17,11 +17,13 @@ struct TautCommand: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "State", subcommands: [StatusVerb.self, WatchVerb.self, WhyVerb.self, CheckVerb.self]),
-            CommandGroup(name: "Figures", subcommands: [HistoryVerb.self, GraphVerb.self, FlowsVerb.self]),
+            CommandGroup(
+                name: "Figures", subcommands: [HistoryVerb.self, GraphVerb.self, FlowsVerb.self, ReportVerb.self]),
             CommandGroup(name: "Measuring", subcommands: [ProbeVerb.self, AnalyzeVerb.self]),
             CommandGroup(
                 name: "Incidents",
                 subcommands: [IncidentsVerb.self, AckVerb.self, SilenceVerb.self, SilencesVerb.self]),
+            CommandGroup(name: "Data", subcommands: [ExportVerb.self, DatabaseVerb.self]),
             CommandGroup(name: "Setup", subcommands: [ConfigVerb.self, HooksVerb.self, VersionVerb.self]),
         ])
 

@@ -132,6 +132,7 @@ enum Description {
             Field("storage.max_size", Quantity.text(bytes: storage.maxSize)),
             Field("storage.raw", Quantity.text(storage.rawRetention)),
             Field("storage.hours", Quantity.text(storage.hourRetention)),
+            Field("storage.days", Quantity.text(storage.dayRetention)),
             Field("storage.commit_interval", Quantity.text(storage.commitInterval)),
             Field("log.level", configuration.logLevel),
         ]

@@ -136,19 +136,26 @@ struct SectionDecoder {
 
     func storage(_ document: Section) -> StorageSettings {
         var settings = StorageSettings()
-        let keys = ["max_size", "raw", "hours", "commit_interval"]
+        let keys = ["max_size", "raw", "hours", "days", "commit_interval"]
         guard let node = document["storage"], let section = Section(node, "\"storage\"", keys: keys, report: report)
         else { return settings }
         let retention = Self.day...(Self.day * 36_500)
         set(&settings.maxSize, section["max_size"]) { values.size($0, 16 << 20...1 << 44, unit: .gibibytes) }
         set(&settings.rawRetention, section["raw"]) { values.duration($0, retention, unit: .days) }
         set(&settings.hourRetention, section["hours"]) { values.duration($0, retention, unit: .days) }
+        set(&settings.dayRetention, section["days"]) { values.duration($0, retention, unit: .days) }
         set(&settings.commitInterval, section["commit_interval"]) { values.duration($0, .seconds(1)...(.seconds(300))) }
         if settings.hourRetention < settings.rawRetention, let place = (section["hours"] ?? section["raw"])?.place {
             report.error(
                 place,
                 "hourly figures would be kept for \(Quantity.text(settings.hourRetention)), shorter than the raw ones"
                     + " they are made from (\(Quantity.text(settings.rawRetention)))")
+        }
+        if settings.dayRetention < settings.hourRetention, let place = (section["days"] ?? section["hours"])?.place {
+            report.error(
+                place,
+                "daily figures would be kept for \(Quantity.text(settings.dayRetention)), shorter than the hourly ones"
+                    + " (\(Quantity.text(settings.hourRetention)))")
         }
         return settings
     }

@@ -96,6 +96,7 @@ extension ConfigurationLoader {
           max_size: 2GiB
           raw: 90d
           hours: 2y
+          days: 10y
 
         # Programs that are told when an incident opens or closes. Two are shipped, see /etc/tautline/hooks.
         hooks:

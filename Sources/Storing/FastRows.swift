@@ -1,5 +1,6 @@
 // Rows without GRDB's row values: for scans of many thousand rows, where those would be most of the cost.
 
+internal import Foundation
 internal import GRDB
 internal import GRDBSQLite
 
@@ -48,5 +49,16 @@ struct FastRows {
         let length = unsafe Int(sqlite3_column_bytes(handle, column))
         guard length > 0, let start = unsafe sqlite3_column_blob(handle, column) else { return [] }
         return unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: length))
+    }
+
+    /// The column as it is.
+    func value(_ column: CInt) -> DatabaseValue {
+        switch unsafe sqlite3_column_type(handle, column) {
+        case SQLITE_INTEGER: unsafe sqlite3_column_int64(handle, column).databaseValue
+        case SQLITE_FLOAT: unsafe sqlite3_column_double(handle, column).databaseValue
+        case SQLITE_TEXT: (text(column) ?? "").databaseValue
+        case SQLITE_BLOB: Data(bytes(column) ?? []).databaseValue
+        default: .null
+        }
     }
 }

@@ -31,4 +31,12 @@ enum Meta {
             sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         ).execute(arguments: [key.rawValue, value])
     }
+
+    /// The bounds that the daemon keeps to, for those who read the file without its config.
+    static func set(_ db: Database, _ settings: StorageSettings) throws {
+        try set(db, .maxSize, settings.maxSize)
+        try set(db, .rawSeconds, settings.rawRetention.components.seconds)
+        try set(db, .hourSeconds, settings.hourRetention.components.seconds)
+        try set(db, .daySeconds, settings.dayRetention.components.seconds)
+    }
 }

@@ -116,10 +116,7 @@ struct Opening {
             for event in events { try Notices.insert(db, event) }
             try Meta.set(db, .lastAlive, now.nanoseconds)
             try Meta.set(db, .cleanStop, 0)
-            try Meta.set(db, .maxSize, settings.maxSize)
-            try Meta.set(db, .rawSeconds, settings.rawRetention.components.seconds)
-            try Meta.set(db, .hourSeconds, settings.hourRetention.components.seconds)
-            try Meta.set(db, .daySeconds, settings.dayRetention.components.seconds)
+            try Meta.set(db, settings)
             return Opened(queue: queue, events: events, restored: restored)
         }
     }

@@ -22,7 +22,7 @@ extension StoreReader {
         }
     }
 
-    /// The newest results of every target since a time, oldest first, at most `limit` a target and series.
+    /// The newest results of every target since a time, oldest first, at most `limit` of each of its series.
     public func recentResults(since: WallTime, limit: Int) throws(StoreError) -> [TargetID: [StoredResult]] {
         try read { db in
             let all = try SeriesRow.of(nil, db)
@@ -34,12 +34,12 @@ extension StoreReader {
                     let window = TimeSpan(start: since, end: .latest)
                     results += try ResultReading.sealed(limit - results.count, of: one, in: window, db)
                 }
+                results.sort { ($0.result.sent, $0.result.sequence) < ($1.result.sent, $1.result.sequence) }
+                results = Array(results.suffix(max(limit, 0)))
                 found[one.key.target, default: []] += results
             }
             return found.filter { !$0.value.isEmpty }.mapValues { results in
-                Array(
-                    results.sorted { ($0.result.sent, $0.result.sequence) < ($1.result.sent, $1.result.sequence) }
-                        .suffix(max(limit, 0)))
+                results.sorted { ($0.result.sent, $0.result.sequence) < ($1.result.sent, $1.result.sequence) }
             }
         }
     }

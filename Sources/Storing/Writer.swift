@@ -14,6 +14,8 @@ struct Writer: Sendable {
     /// The targets last synchronised, for a database begun anew.
     var targets: [TargetSpec] = []
     var housekeeping = Housekeeping()
+    /// Bytes of the write-ahead log beyond which nothing is committed.
+    var logBound: Int64 = 256 << 20
     /// When a damaged file was last set aside while running, CLOCK_MONOTONIC.
     var lastSetAside: Int64?
 
@@ -41,6 +43,7 @@ struct Writer: Sendable {
 
     /// Commits the items and a sign of life, all or none.
     mutating func commit(_ items: [StoreItem], now: WallTime) throws {
+        try boundLog()
         var known = self.known
         var targets: [TargetSpec]?
         do {
@@ -55,6 +58,17 @@ struct Writer: Sendable {
         for case .targets(let specs) in items { targets = specs }
         if let targets { self.targets = targets }
         self.known = known
+    }
+
+    /// A reader that never ends keeps the log from being begun anew. It must not fill the disk: nothing more is committed
+    /// then, and what does not fit the queue is dropped and counted.
+    private func boundLog() throws {
+        let log = files.database + "-wal"
+        guard StateFiles.size(log) > logBound else { return }
+        try queue.writeWithoutTransaction { _ = try Row.fetchOne($0, sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        guard StateFiles.size(log) > logBound else { return }
+        throw StoreError.failed(
+            "a reader keeps the write-ahead log from being emptied, and it has reached \(logBound >> 20) MiB")
     }
 
     /// Commits the items one by one as far as they can be; returns what could not be stored at all.

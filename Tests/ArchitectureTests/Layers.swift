@@ -11,7 +11,7 @@ enum Layers {
         "DaemonKit": 5, "CommandKit": 5,
         "tautd": 6, "taut": 6,
         // Beside the house: may use anything below the trades, and nothing in the house uses it.
-        "TestSupport": 7, "tautlab": 8,
+        "TestSupport": 7, "tautlab": 8, "storebench": 8,
     ]
 
     /// What the lab's modules may use of the house.

@@ -50,7 +50,10 @@ import Testing
             ("config", ConfigVerb.self), ("config-check", ConfigVerb.Check.self),
             ("config-explain", ConfigVerb.Explain.self), ("config-diff", ConfigVerb.Diff.self),
             ("config-init", ConfigVerb.Init.self), ("hooks", HooksVerb.self), ("hooks-list", HooksVerb.List.self),
-            ("hooks-test", HooksVerb.Test.self), ("version", VersionVerb.self),
+            ("hooks-test", HooksVerb.Test.self), ("version", VersionVerb.self), ("report", ReportVerb.self),
+            ("export", ExportVerb.self), ("db", DatabaseVerb.self), ("db-stat", DatabaseStatVerb.self),
+            ("db-check", DatabaseCheckVerb.self), ("db-recover", DatabaseRecoverVerb.self),
+            ("db-import", DatabaseImportVerb.self),
         ]
         for (name, verb) in verbs {
             try expectSnapshot("help-\(name)", [TautCommand.helpMessage(for: verb, columns: 80)])

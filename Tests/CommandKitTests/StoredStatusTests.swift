@@ -10,7 +10,7 @@ import Wire
 /// With the daemon stopped, everything that is known is read from its database.
 @Suite struct StoredStatusTests {
     /// A database as a daemon leaves it: one target up until `Fixtures.now`, one silent.
-    private static func withDatabase(_ body: (_ path: String) throws -> Void) throws {
+    static func withDatabase(_ body: (_ path: String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("taut-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let begin = Fixtures.now - .seconds(300)

@@ -195,7 +195,7 @@ import Testing
         #expect(dns?.buckets.first?.p50 == 100_000_000)
         #expect(try reader.history(of: target("no"), since: noon, until: noon, step: .seconds(1)) == nil)
         let recent = try reader.recentResults(since: noon + .seconds(1), limit: 1)
-        #expect(recent[target("gw")]?.map(\.series.probe) == ["dns"])
+        #expect(recent[target("gw")]?.map(\.series.probe) == ["icmp", "dns"])
         store.close()
     }
 

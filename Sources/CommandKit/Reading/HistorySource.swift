@@ -35,13 +35,18 @@ struct HistorySource {
         if atLeastInterval, let interval = target.probes.first(where: { $0.id == chosen })?.interval {
             width = max(width, .seconds(interval.inSeconds.rounded(.up)))
         }
-        guard
-            let history = try reader.history(
-                of: target.id, probe: chosen, since: range.since, until: range.until, step: width)
-        else { throw CommandError.notFound("no result of \(target.id) is stored") }
-        let gaps = try reader.unknownTime(since: range.since, until: range.until).map { span in
+        let edges = CalendarSteps.edges(range, step: width, timeZone: CommandContext.current.timeZone)
+        let found =
+            try edges.map { try reader.history(of: target.id, probe: chosen, edges: $0) }
+            ?? reader.history(of: target.id, probe: chosen, since: range.since, until: range.until, step: width)
+        guard let history = found else { throw CommandError.notFound("no result of \(target.id) is stored") }
+        let unmeasured = try reader.unknownTime(since: range.since, until: range.until).map { span in
             MonitorEvent(kind: .gap, start: span.start, end: span.end, text: "not measured")
         }
+        let damaged = history.damaged.map { span in
+            MonitorEvent(kind: .gap, start: span.start, end: span.end, text: "the stored figures are damaged")
+        }
+        let gaps = (unmeasured + damaged).sorted { $0.start < $1.start }
         return HistorySeries(
             target: target.id.rawValue, probe: history.probe, range: range, step: history.step,
             level: history.level.rawValue, rows: history.buckets.map { Self.row($0) }, gaps: gaps)

@@ -81,7 +81,7 @@ struct MonitorSource {
         let verdicts = try reader.verdicts()
         let lastWrite = try reader.lastWrite()
         let reach = min(lastWrite ?? now, now) - Self.statusReach
-        let recent = try reader.recentResults(since: reach, limit: Self.resultsPerTarget)
+        let recent = try reader.recentResults(since: reach, limit: StatusReport.window)
         var targets: [StatusReport.Target] = []
         for stored in try reader.targets() {
             let results = try recent[stored.id] ?? reader.results(of: stored.id, limit: Self.resultsPerTarget)

@@ -1,0 +1,110 @@
+// A report as text, CSV and JSON.
+
+internal import Control
+internal import Model
+internal import Storing
+
+struct ReportRenderer {
+    static let schema = "taut/report/1"
+    var clock: LocalClock
+
+    func lines(_ report: Report, width: Int?, palette: Palette) -> [String] {
+        let levels = Set(report.rows.map(\.level)).sorted().joined(separator: " and ")
+        var lines = [
+            "\(report.range.text(timeZone: clock.timeZone))"
+                + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")
+        ]
+        let groups = Dictionary(grouping: report.rows) { $0.group }
+        for group in groups.keys.sorted(by: { ($0 == nil ? 1 : 0, $0 ?? "") < ($1 == nil ? 1 : 0, $1 ?? "") }) {
+            if let by = report.by {
+                lines.append("")
+                lines.append(HostileText.line(group.map { "\(by) \($0)" } ?? "without \(by)"))
+            }
+            lines += table(groups[group] ?? [], width: width, palette: palette)
+        }
+        return lines + exclusions(report, palette)
+    }
+
+    private func table(_ rows: [Report.Row], width: Int?, palette: Palette) -> [String] {
+        let titles = ["available", "sent", "lost", "unknown", "p50", "p95", "p99", "max"]
+        var table = Table([TableColumn("target"), TableColumn("probe")] + titles.map { TableColumn($0, .trailing) })
+        for row in rows {
+            let figures = row.figures
+            table.add([
+                TableCell(row.target), TableCell(row.probe), TableCell(ReportRenderer.percent(row.availability)),
+                TableCell(Figures.count(figures.sent)), TableCell(Figures.count(figures.lost)),
+                TableCell(Figures.count(figures.unknown), figures.unknown > 0 ? .magenta : nil),
+                TableCell(Figures.time(nanoseconds: figures.p50)), TableCell(Figures.time(nanoseconds: figures.p95)),
+                TableCell(Figures.time(nanoseconds: figures.p99)),
+                TableCell(Figures.time(nanoseconds: figures.maximum)),
+            ])
+        }
+        return table.lines(width: width, palette: palette)
+    }
+
+    /// Availability is told apart in its third decimal, and never rounded up to 100.
+    static func percent(_ value: Double?) -> String {
+        guard let value else { return "–" }
+        return Figures.fixed(value < 100 ? min(value, 99.999) : 100, 3) + " %"
+    }
+
+    private func exclusions(_ report: Report, _ palette: Palette) -> [String] {
+        let results = report.rows.reduce(UInt64(0)) { $0 &+ $1.figures.unknown }
+        let time = report.unknown.reduce(Duration.zero) { $0 + ($1.end - $1.start) }
+        var lines = [""]
+        lines.append(
+            "Left out: \(Figures.count(results)) unknown results, \(Figures.span(seconds: time.inSeconds)) without measurement"
+        )
+        for span in report.unknown.prefix(20) { lines.append("  not measured \(text(span))") }
+        if report.unknown.count > 20 { lines.append("  and \(report.unknown.count - 20) more spans") }
+        for span in report.damaged.prefix(20) {
+            lines.append(palette.paint("  damaged \(text(span))", .magenta))
+        }
+        return lines
+    }
+
+    private func text(_ span: TimeSpan) -> String {
+        "\(clock.full(span.start)) to \(clock.full(span.end)) (\(Figures.span(seconds: (span.end - span.start).inSeconds)))"
+    }
+
+    /// RFC 4180 with a header; an unknown is an empty field.
+    func csv(_ report: Report) -> [String] {
+        func field(_ nanoseconds: Int64?) -> String { nanoseconds.map { Figures.fixed(Double($0) / 1_000, 3) } ?? "" }
+        let header =
+            "group,target,title,probe,availability_percent,sent,lost,unknown,min_us,p50_us,p95_us,p99_us,max_us,unmeasured_s"
+        return [header]
+            + report.rows.map { row in
+                let figures = row.figures
+                let times = [figures.minimum, figures.p50, figures.p95, figures.p99, figures.maximum].map(field)
+                let names = [row.group ?? "", row.target, row.title, row.probe].map { ExportLines.quoted($0) }
+                return names.joined(separator: ",") + ","
+                    + "\(row.availability.map { Figures.fixed($0, 5) } ?? ""),\(figures.sent),\(figures.lost),"
+                    + "\(figures.unknown),\(times.joined(separator: ",")),\(Figures.fixed(figures.gap.inSeconds, 3))"
+            }
+    }
+
+    func json(_ report: Report, generated: WallTime) -> JSONValue {
+        .object([
+            "schema": .string(ReportRenderer.schema), "generated": .time(generated), "since": .time(report.range.since),
+            "until": .time(report.range.until), "by": .optional(report.by),
+            "targets": .array(
+                report.rows.map { row in
+                    let figures = row.figures
+                    return .object([
+                        "group": .optional(row.group), "target": .string(row.target), "title": .string(row.title),
+                        "probe": .string(row.probe), "level": .string(row.level),
+                        "availability_percent": .optional(row.availability), "sent": .unsigned(figures.sent),
+                        "lost": .unsigned(figures.lost), "unknown": .unsigned(figures.unknown),
+                        "min_us": .microseconds(figures.minimum), "p50_us": .microseconds(figures.p50),
+                        "p95_us": .microseconds(figures.p95), "p99_us": .microseconds(figures.p99),
+                        "max_us": .microseconds(figures.maximum), "unmeasured_s": .number(figures.gap.inSeconds),
+                    ])
+                }),
+            "not_measured": spans(report.unknown), "damaged": spans(report.damaged),
+        ])
+    }
+
+    private func spans(_ spans: [TimeSpan]) -> JSONValue {
+        .array(spans.map { .object(["start": .time($0.start), "end": .time($0.end)]) })
+    }
+}

@@ -1,0 +1,123 @@
+// `taut report`: availability and latency of a month.
+
+internal import ArgumentParser
+internal import Foundation
+internal import Model
+internal import Storing
+
+struct ReportVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report", abstract: "Availability and latency of every target over a month, exclusions listed.",
+        discussion: """
+            The running month where none is given; --since and --until give any other range. Availability is the share of \
+            answered among the results that say something; unknown results and time without measurement are left out and \
+            listed.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case text, csv, json
+    }
+
+    @OptionGroup var global: GlobalOptions
+    @OptionGroup var range: RangeOptions
+
+    @Option(help: ArgumentHelp("The month, in local time.", valueName: "YYYY-MM"))
+    var month: String?
+
+    @Option(help: ArgumentHelp("Group by a label such as customer, or by site.", valueName: "label"))
+    var by: String?
+
+    @Option(help: "The form of the report.")
+    var format = Format.text
+
+    func validate() throws {
+        if month != nil && range.isGiven { throw ValidationError("--month and --since or --until exclude each other") }
+    }
+
+    func run() throws {
+        let context = CommandContext.current
+        let range = try resolvedRange(context)
+        let reader = try MonitorSource(global).reader()
+        let report: Report
+        do {
+            let totals = try reader.totals(since: range.since, until: range.until)
+            report = Report(totals, targets: try reader.targets(includingInactive: true), range: range, by: by)
+        } catch {
+            throw CommandError.failure(error.description)
+        }
+        let console = global.console
+        let renderer = ReportRenderer(clock: context.clock)
+        switch global.json ? .json : format {
+        case .text: try console.lines(renderer.lines(report, width: console.width, palette: console.palette))
+        case .csv:
+            console.note(range.text(timeZone: context.timeZone))
+            try console.lines(renderer.csv(report))
+        case .json: try console.json(renderer.json(report, generated: context.now()))
+        }
+        if report.rows.isEmpty { throw ExitCode(2) }
+    }
+
+    private func resolvedRange(_ context: CommandContext) throws -> TimeRange {
+        if range.isGiven { return try range.resolved(back: .seconds(30 * 86_400)) }
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = context.timeZone
+        let now = Date(timeIntervalSince1970: Double(context.now().seconds))
+        var parts = calendar.dateComponents([.year, .month], from: now)
+        if let month {
+            let numbers = month.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard numbers.count == 2, let year = numbers[0], (1970...9999).contains(year), let number = numbers[1],
+                (1...12).contains(number)
+            else { throw CommandError.usage(HostileText.line("--month is YYYY-MM, such as 2026-11, not \"\(month)\"")) }
+            parts = DateComponents(year: year, month: number)
+        }
+        guard let first = calendar.date(from: parts), let next = calendar.date(byAdding: .month, value: 1, to: first)
+        else { throw CommandError.usage("there is no such month") }
+        let since = WallTime(seconds: Int64(first.timeIntervalSince1970))
+        let end = min(WallTime(seconds: Int64(next.timeIntervalSince1970)), context.now())
+        guard since < end else { throw CommandError.usage("the month has not begun yet") }
+        return TimeRange(unchecked: since, until: end)
+    }
+}
+
+/// A report in the making.
+struct Report {
+    struct Row {
+        /// The value of the label that is grouped by; nil where the target has none, or nothing is grouped by.
+        var group: String?
+        var target: String
+        var title: String
+        var probe: String
+        var level: String
+        var figures: HistoryBucket
+
+        /// 0...100; nil where nothing is known.
+        var availability: Double? { figures.loss.map { (1 - $0) * 100 } }
+    }
+
+    var range: TimeRange
+    var by: String?
+    var rows: [Row]
+    var unknown: [TimeSpan]
+    var damaged: [TimeSpan]
+
+    init(_ totals: WindowTotals, targets: [StoredTarget], range: TimeRange, by: String?) {
+        self.range = range
+        self.by = by
+        unknown = totals.unknown
+        damaged = totals.damaged
+        let known = Dictionary(targets.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        rows = totals.lines.map { line in
+            let target = known[line.target]
+            let group = by.flatMap { $0 == "site" ? target?.site : target?.labels[$0] }
+            return Row(
+                group: group, target: line.target.rawValue, title: target?.title ?? line.target.rawValue,
+                probe: line.probe, level: line.level.rawValue, figures: line.figures)
+        }
+        // Targets without the label come last.
+        rows.sort { a, b in
+            (a.group == nil ? 1 : 0, a.group ?? "", a.target, a.probe) < (
+                b.group == nil ? 1 : 0, b.group ?? "", b.target, b.probe
+            )
+        }
+    }
+}

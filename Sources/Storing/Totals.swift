@@ -1,0 +1,54 @@
+// One figure a probe over a whole window: reports.
+
+internal import GRDB
+public import Model
+
+/// What a window comes to, all targets of it.
+public struct WindowTotals: Hashable, Sendable {
+    /// One probe of one target, its addresses taken together.
+    public struct Line: Hashable, Sendable {
+        public var target: TargetID
+        public var probe: String
+        public var level: StorageLevel
+        /// The whole window as one bucket; its `gap` is the time in which nobody measured.
+        public var figures: HistoryBucket
+    }
+
+    public var lines: [Line] = []
+    /// Spans in which nobody measured, of all targets alike, in order.
+    public var unknown: [TimeSpan] = []
+    /// Spans whose stored figures are damaged, of any target.
+    public var damaged: [TimeSpan] = []
+}
+
+extension StoreReader {
+    /// Totals of every probe of every target from `since` to before `until`, from day rows where those serve; probes
+    /// without results in the window are left out.
+    public func totals(since: WallTime, until: WallTime) throws(StoreError) -> WindowTotals {
+        guard let request = HistoryRequest(edges: [since, until]) else { return WindowTotals() }
+        return try read { db in
+            var totals = WindowTotals()
+            totals.unknown = try UnknownTime.spans(db, since: since, until: until)
+            let groups = Dictionary(grouping: try SeriesRow.of(nil, db)) {
+                TargetProbe(target: $0.key.target, probe: $0.key.probe)
+            }
+            for (name, series) in groups {
+                var reading = try HistoryReading(db, series: series, request: request)
+                guard let bucket = try reading.buckets(db).first else { continue }
+                totals.damaged += reading.raw.damaged
+                guard bucket.sent > 0 || bucket.unknown > 0 || !reading.raw.damaged.isEmpty else { continue }
+                totals.lines.append(
+                    WindowTotals.Line(
+                        target: name.target, probe: name.probe, level: reading.plan.level, figures: bucket))
+            }
+            totals.lines.sort { ($0.target.rawValue, $0.probe) < ($1.target.rawValue, $1.probe) }
+            totals.damaged = UnknownTime.merged(totals.damaged, within: TimeSpan(start: since, end: until))
+            return totals
+        }
+    }
+}
+
+private struct TargetProbe: Hashable {
+    var target: TargetID
+    var probe: String
+}

@@ -1,0 +1,118 @@
+import Foundation
+import Model
+import Storing
+import Testing
+
+@testable import CommandKit
+
+/// `export`, `db` and `report` on a database as a daemon leaves it.
+@Suite struct DatabaseVerbTests {
+    private func run(_ arguments: [String], _ path: String) -> CommandLineTests.Outcome {
+        CommandLineTests.run(arguments + ["--db", path, "--socket", "/nonexistent/control.sock"])
+    }
+
+    @Test func exportHasTheKeysOfTheContract() throws {
+        try StoredStatusTests.withDatabase { path in
+            let all = run(["export"], path)
+            #expect(all.code == 0)
+            let lines = all.output.split(separator: "\n")
+            #expect(lines.count == 60)
+            #expect(
+                lines.first?.hasPrefix(
+                    #"{"t":"2026-11-24T13:25:00.000000Z","target":"gw","probe":"icmp","address":"192.0.2.1","outcome":"ok","rtt_us":40000"#
+                ) == true)
+            #expect(lines.map { $0.prefix(32) } == lines.map { $0.prefix(32) }.sorted(), "oldest first")
+            let one = run(["export", "VPN West", "--format", "csv", "--since", "1m"], path)
+            #expect(one.output.hasPrefix("t,target,probe,address,outcome,rtt_us,"))
+            #expect(one.output.split(separator: "\n").count == 7)
+            #expect(one.output.contains(",vpn-west,icmp,192.0.2.1,lost,,"))
+            #expect(run(["export", "--since", "1h", "--until", "30m"], path).code == 2, "nothing in that range")
+            #expect(run(["export", "gww"], path).notes.contains("did you mean"))
+        }
+    }
+
+    @Test(arguments: ["jsonl", "csv"]) func importTakesWhatExportWrites(format: String) throws {
+        try StoredStatusTests.withDatabase { path in
+            let text = run(["export", "--format", format], path).output
+            let file = path + ".export"
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let copy = path + ".copy"
+            let imported = CommandLineTests.run(["db", "import", file, "--db", copy])
+            #expect(imported.code == 0 && imported.output.hasPrefix("60 results are in "))
+            #expect(run(["export", "--format", format], copy).output == text)
+            #expect(run(["db", "check"], copy).code == 0)
+            let again = CommandLineTests.run(["db", "import", file, "--db", copy])
+            #expect(again.code == 1 && again.notes.contains("it exists"))
+        }
+    }
+
+    @Test func whatIsNoExportIsRefusedWithItsLine() throws {
+        let folder = NSTemporaryDirectory() + "taut-import-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let good =
+            #"{"t":"2026-11-24T13:25:00Z","target":"gw","probe":"icmp","address":null,"outcome":"ok","rtt_us":5}"#
+        let cases = [
+            ("hello\n", ":1: expected a JSON object"), (good + "\n{\n", ":2: expected an object with t,"),
+            (good.replacingOccurrences(of: "\"ok\"", with: "\"fine\""), ":1: \"fine\" is not an outcome"),
+            (good.replacingOccurrences(of: ":5}", with: ":-5}"), "expected microseconds from 0"),
+            (good.replacingOccurrences(of: "2026", with: "20x6"), "expected an RFC 3339 time"),
+            (
+                "t,target,probe,address,outcome,rtt_us\n2026-11-24T13:25:00Z,gw,icmp\n",
+                ":2: expected 6 columns, found 3"
+            ),
+        ]
+        for (index, one) in cases.enumerated() {
+            let file = "\(folder)/\(index).txt"
+            try one.0.write(toFile: file, atomically: true, encoding: .utf8)
+            let outcome = CommandLineTests.run(["db", "import", file, "--db", "\(folder)/\(index).db"])
+            #expect(outcome.code == 1 && outcome.notes.contains(one.1), "\(outcome.notes)")
+        }
+        #expect(CommandLineTests.run(["db", "import", "x"]).code == 64, "never into the daemon's own")
+    }
+
+    @Test func csvCellsAreRFC4180() {
+        #expect(ImportLine.cells(#"a,"b,c","d""e",,f"#) == ["a", "b,c", #"d"e"#, "", "f"])
+        #expect(ImportLine.cells(ExportLines.quoted(#"x "y", z"#)) == [#"x "y", z"#])
+    }
+
+    @Test func theReportCountsWhatIsKnownAndListsTheRest() throws {
+        try StoredStatusTests.withDatabase { path in
+            let report = run(["report", "--month", "2026-11"], path)
+            #expect(report.code == 0)
+            #expect(report.output.contains("gw        icmp   100.000 %"))
+            #expect(report.output.contains("vpn-west  icmp    66.667 %"))
+            #expect(report.output.contains("without measurement"))
+            let csv = run(["report", "--month", "2026-11", "--format", "csv", "--by", "site"], path).output
+            #expect(csv.contains(",vpn-west,VPN west,icmp,66.66667,30,10,0,40000.000,"))
+            #expect(run(["report", "--month", "2026-10"], path).code == 2)
+            #expect(run(["report", "--month", "2026-13"], path).code == 64)
+            #expect(run(["report", "--month", "2026-11", "--since", "2h"], path).code == 64)
+            let json = run(["report", "--json"], path).output
+            #expect(json.contains(#""schema": "taut/report/1""#) && json.contains("\"availability_percent\": 100"))
+        }
+    }
+
+    @Test func statAndCheckAndRecoverAnswer() throws {
+        try StoredStatusTests.withDatabase { path in
+            let stat = run(["db", "stat"], path)
+            #expect(stat.code == 0 && stat.output.contains("hot") && stat.output.contains("results a day take"))
+            #expect(run(["db", "stat", "--json"], path).output.contains(#""schema": "taut/db-stat/1""#))
+            #expect(run(["db", "check"], path).output.contains("is sound"))
+            let saved = run(["db", "recover", path + ".saved"], path)
+            #expect(saved.code == 0)
+            #expect(run(["export"], path + ".saved").output.split(separator: "\n").count == 60)
+            #expect(CommandLineTests.run(["db", "stat", "--db", "/nonexistent/x.db"]).code == 2)
+        }
+    }
+
+    @Test func daysFollowTheCalendar() throws {
+        let zone = try #require(TimeZone(identifier: "Europe/Berlin"))
+        // From midnight of 24 October to that of 27 October 2026: the clock goes back on the 25th.
+        let range = TimeRange(
+            unchecked: WallTime(seconds: 1_792_792_800), until: WallTime(seconds: 1_793_055_600))
+        let edges = try #require(CalendarSteps.edges(range, step: .seconds(86_400), timeZone: zone))
+        #expect(zip(edges.dropFirst(), edges).map { ($0 - $1).components.seconds / 3600 } == [24, 25, 24])
+        #expect(CalendarSteps.edges(range, step: .seconds(3600), timeZone: zone) == nil)
+    }
+}
