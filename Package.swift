@@ -106,6 +106,10 @@ let package = Package(
 
         .executableTarget(name: "tautlab", dependencies: ["TestSupport"], swiftSettings: relaxed),
 
+        // The engine alone, for `make bench-check`.
+        .executableTarget(
+            name: "tautbench", dependencies: ["Capturing", "Model"], path: "Benchmarks/tautbench", swiftSettings: relaxed),
+
         tests("WireTests", ["Wire", "TestSupport"]),
         tests("StatisticsTests", ["Statistics"]),
         tests("ModelTests", ["Model", "Wire", "Statistics"]),

@@ -43,8 +43,11 @@ struct CaptureEngine: ~Copyable {
     /// Housekeeping runs once per this much packet time, in nanoseconds, and looks at one part of each table.
     private static var tick: Int64 { 100_000_000 }
     private static var partsPerSweep: Int { 64 }
+    /// Connections from which on their entries no longer fit the processor's own cache, so that batches pay.
+    private static var batchThreshold: UInt64 { 1_024 }
 
-    private let dissector: PacketDissector
+    let dissector: PacketDissector
+    var batch = PacketBatch()
     let attribution: AttributionTable
     /// Whether samples are kept in `samples` for the caller, who empties it.
     let keepsSamples: Bool
@@ -81,19 +84,36 @@ struct CaptureEngine: ~Copyable {
     }
 
     /// Takes one record: its time in nanoseconds since 1970, its length on the wire and what was captured of it.
+    ///
+    /// What it comes to may wait for the end of its batch; `flush` ends that.
     @inline(__always)
     mutating func process(time: Int64, wireLength: Int, record: RawSpan) {
         packets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
-        if time > now { advance(to: time) }
         if time < earliest { earliest = time }
         var packet = DissectedPacket()
         packet.time = time
         packet.wireLength = wireLength
         if let reason = dissector.dissect(record, into: &packet) {
             drop(reason)
-            return
+            if time > now { passTime(time) }
+        } else if flows.counters.active < CaptureEngine.batchThreshold, batch.isEmpty {
+            take(packet, record: record)
+        } else {
+            enqueue(packet, record: record)
         }
+    }
+
+    /// The clock of a packet that is of no use must not overtake the ones that wait.
+    private mutating func passTime(_ time: Int64) {
+        flush()
+        advance(to: time)
+    }
+
+    /// A dissected packet, in its turn.
+    @inline(__always)
+    mutating func take(_ packet: DissectedPacket, record: RawSpan) {
+        if packet.time > now { advance(to: packet.time) }
         if packet.protocolNumber == .tcp {
             takeTCP(packet, record: record)
         } else {
@@ -151,6 +171,11 @@ struct CaptureEngine: ~Copyable {
     /// Files a sample and keeps it where the caller wants it.
     @inline(__always)
     mutating func emit(_ sample: EngineSample, parties: Parties, failures: UInt64) {
+        // Who keeps samples makes the figures of them, and never drains the summary.
+        if keepsSamples {
+            samples.append(sample)
+            return
+        }
         var key = SummaryKey()
         key.interface = parties.interface
         key.service = sample.service
@@ -158,7 +183,6 @@ struct CaptureEngine: ~Copyable {
         key.side = sample.side
         fillPeer(&key, parties: parties)
         summary.add(key, rtt: sample.rtt, failures: failures)
-        if keepsSamples { samples.append(sample) }
     }
 
     func fillPeer(_ key: inout SummaryKey, parties: Parties) {

@@ -6,8 +6,8 @@ internal import Wire
 extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
-    @inline(__always)
-    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan) {
+    /// A segment from its record to its samples. `known` is its place where that was worked out before.
+    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan, known: FlowPlace? = nil) {
         let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
         guard let segment = TCPSegment(bytes) else {
             drop(packet.captured < packet.length ? .truncated : .malformed)
@@ -17,8 +17,9 @@ extension CaptureEngine {
             drop(.malformed)
             return
         }
-        var key = FlowKey()
-        let sender = CaptureEngine.makeKey(packet, segment, &key)
+        let place =
+            known ?? place(packet, sourcePort: segment.sourcePort, destinationPort: segment.destinationPort)
+        let sender = place.sender
         let options = segment.options
         let input = TCPInput(
             time: packet.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
@@ -27,14 +28,16 @@ extension CaptureEngine {
             hasSelectiveBlock: options.hasSelectiveBlock, isWindowZero: segment.window == 0,
             timestampValue: options.timestampValue, timestampEcho: options.timestampEcho,
             selectiveLeft: options.selectiveLeft, selectiveRight: options.selectiveRight, sender: sender)
-        var index = flows.find(key)
+        let fingerprint = duplicates.fingerprint(
+            flow: place.hash, input: input, checksum: segment.checksum, window: segment.window)
+        duplicates.prefetch(fingerprint)
+        var index = flows.find(place.key, hash: place.hash)
         if index < 0 {
-            index = openFlow(key, input)
+            index = openFlow(place, input)
             guard index >= 0 else { return }
         }
         if duplicates.isDuplicate(
-            flow: index, input: input, checksum: segment.checksum, window: segment.window,
-            identification: packet.identification,
+            fingerprint, at: packet.time, identification: packet.identification,
             minimumRTT: flows[index].sides[sender].minimumRTT)
         {
             duplicatePackets &+= 1
@@ -51,15 +54,21 @@ extension CaptureEngine {
         }
     }
 
-    /// The canonical key; returns which side sent the packet.
+    /// The canonical key, its hash, and which side sent the packet.
     @inline(__always)
-    private static func makeKey(_ packet: DissectedPacket, _ segment: borrowing TCPSegment, _ key: inout FlowKey)
-        -> Int
-    {
+    func place(_ packet: DissectedPacket, sourcePort: UInt16, destinationPort: UInt16) -> FlowPlace {
+        var key = FlowKey()
+        let sender = CaptureEngine.fill(
+            &key, packet, sourcePort: UInt32(sourcePort), destinationPort: UInt32(destinationPort))
+        return FlowPlace(key: key, sender: sender, hash: flows.hashed(key))
+    }
+
+    @inline(__always)
+    private static func fill(
+        _ key: inout FlowKey, _ packet: DissectedPacket, sourcePort: UInt32, destinationPort: UInt32
+    ) -> Int {
         let source = packet.source
         let destination = packet.destination
-        let sourcePort = UInt32(segment.sourcePort)
-        let destinationPort = UInt32(segment.destinationPort)
         key.scope = packet.interface | (source.isIPv6 ? FlowKey.ipv6 : 0)
         let sourceIsLower: Bool
         if source.high != destination.high {
@@ -85,12 +94,13 @@ extension CaptureEngine {
         return 1
     }
 
-    private mutating func openFlow(_ key: FlowKey, _ input: TCPInput) -> Int {
+    private mutating func openFlow(_ place: FlowPlace, _ input: TCPInput) -> Int {
         if input.has(TCPInput.rst) {
             drop(.noFlow)
             return -1
         }
-        let index = flows.insert(key, now: nowSeconds, pool: &pool)
+        let key = place.key
+        let index = flows.insert(key, hash: place.hash, now: nowSeconds, pool: &pool)
         guard index >= 0 else {
             drop(.tableFull)
             return -1
@@ -156,7 +166,7 @@ extension CaptureEngine {
             }
             emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
         }
-        guard findings.retransmitter >= 0 else { return }
+        guard findings.retransmitter >= 0, !keepsSamples else { return }
         var key = SummaryKey()
         key.interface = parties.interface
         key.service = parties.service

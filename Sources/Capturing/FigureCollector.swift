@@ -43,10 +43,15 @@ private struct FigureRow {
 struct FigureCollector {
     private static let serviceLimit = 4_096
 
-    private var byKind: [FigureRow?] = Array(repeating: nil, count: 32)
+    /// Kind and side as one number, to the row's place in `byKind`; -1: none.
+    private var kindPlaces: InlineArray<64, Int8> = InlineArray(repeating: -1)
+    private var byKind: [FigureRow] = []
     private var byService: [FigureRow] = []
     /// Service, kind and side as one number, to the row's place in `byService`.
     private var places: [UInt64: Int] = [:]
+    /// The place that was used last, since samples of one service come in rows.
+    private var lastKey = UInt64.max
+    private var lastPlace = 0
 
     /// Timeouts, refusals and failed rcodes; not what is only unknown.
     static func isFailure(_ sample: EngineSample) -> Bool {
@@ -60,10 +65,17 @@ struct FigureCollector {
 
     mutating func add(_ sample: EngineSample, service: () -> String?) {
         let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
-        if byKind[code] == nil { byKind[code] = row(sample, service: nil, exactLimit: 65_536) }
-        byKind[code]?.add(sample)
+        if kindPlaces[code] < 0 {
+            kindPlaces[code] = Int8(byKind.count)
+            byKind.append(row(sample, service: nil, exactLimit: 65_536))
+        }
+        byKind[Int(kindPlaces[code])].add(sample)
         let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)
-        if let place = places[key] {
+        if key == lastKey {
+            byService[lastPlace].add(sample)
+        } else if let place = places[key] {
+            lastKey = key
+            lastPlace = place
             byService[place].add(sample)
         } else if byService.count < FigureCollector.serviceLimit {
             places[key] = byService.count
@@ -80,7 +92,9 @@ struct FigureCollector {
     }
 
     /// A row for each kind and side that had a sample or a failure, in the order of the kinds.
-    var kinds: [PassiveFigures] { byKind.compactMap { $0?.finished } }
+    var kinds: [PassiveFigures] {
+        (0..<64).compactMap { kindPlaces[$0] < 0 ? nil : byKind[Int(kindPlaces[$0])].finished }
+    }
 
     /// A row for each service, kind and side, by the service's name, unattributed samples last.
     var services: [PassiveFigures] {

@@ -1,8 +1,9 @@
 // The table of TCP connections: fixed memory, bounded probes, two parts.
 //
 // Entries lie in one array; an index of buckets, a cache line each, finds them by a keyed hash. A connection of which
-// one side only was heard lives in the opening part, which is bounded of its own, so that a flood of SYNs recycles
-// flood entries and cannot push out one established connection.
+// one side only was heard lives in the opening part. That has room of its own and uses what the established part
+// leaves free, so that a flood of SYNs recycles flood entries and cannot push out one established connection, and a
+// start in the middle of many connections does not forget each before its other side speaks.
 
 /// How many connections there are, and what became of others.
 struct FlowTableCounters: BitwiseCopyable {
@@ -29,7 +30,7 @@ struct FlowTable: ~Copyable {
 
     /// Most established connections.
     let capacity: Int
-    /// Most opening ones.
+    /// Opening ones that have room whatever else there is.
     let openingCapacity: Int
     private(set) var entries: FixedTable<TCPConnection>
     private var buckets: FixedTable<Bucket>
@@ -56,7 +57,7 @@ struct FlowTable: ~Copyable {
         while bucketCount * 4 < capacity + openingCapacity { bucketCount *= 2 }
         buckets = FixedTable(zeroed: bucketCount)
         bucketMask = UInt32(bucketCount - 1)
-        openings = FixedTable(zeroed: openingCapacity)
+        openings = FixedTable(zeroed: capacity + openingCapacity)
     }
 
     @inline(__always)
@@ -68,7 +69,7 @@ struct FlowTable: ~Copyable {
     // MARK: Finding
 
     @inline(__always)
-    private func hashed(_ key: FlowKey) -> UInt64 {
+    func hashed(_ key: FlowKey) -> UInt64 {
         let low = UInt64(key.ports) &<< 32 | UInt64(key.scope)
         return key.scope & FlowKey.ipv6 == 0
             ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
@@ -80,10 +81,35 @@ struct FlowTable: ~Copyable {
         (bucket ^ (tag &* 0x9E37_79B1 | 1)) & bucketMask
     }
 
-    /// The entry's index, or -1.
+    /// A hint that the key with this hash will be looked up soon.
     @inline(__always)
-    func find(_ key: FlowKey) -> Int {
-        let value = hashed(key)
+    func prefetchBucket(_ value: UInt64) { buckets.prefetch(Int(UInt32(truncatingIfNeeded: value) & bucketMask)) }
+
+    /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
+    /// are not compared.
+    @inline(__always)
+    func prefetchEntry(_ value: UInt64) -> Int {
+        let tag = UInt32(truncatingIfNeeded: value &>> 32)
+        let bucket = Int(UInt32(truncatingIfNeeded: value) & bucketMask)
+        for slot in 0..<FlowTable.slotsPerBucket {
+            let value = buckets[bucket].slots[slot]
+            guard value != 0, UInt32(truncatingIfNeeded: value &>> 32) == tag else { continue }
+            let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
+            entries.prefetch(index)
+            entries.prefetch(index, offset: 64)
+            entries.prefetch(index, offset: 128)
+            return index
+        }
+        buckets.prefetch(Int(alternative(UInt32(truncatingIfNeeded: bucket), tag: tag)))
+        return -1
+    }
+
+    /// The entry's index, or -1.
+    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key)) }
+
+    /// The same with the hash known.
+    @inline(__always)
+    func find(_ key: FlowKey, hash value: UInt64) -> Int {
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         let found = search(first, tag: tag, key: key)
@@ -106,10 +132,11 @@ struct FlowTable: ~Copyable {
 
     /// A new opening entry, or -1 where there is no room (counted). Entries given up are restarted first.
     mutating func insert(_ key: FlowKey, now: UInt32, pool: inout SegmentPool) -> Int {
-        if openingLength == openingCapacity || openingCount >= openingCapacity {
-            giveUpOldestOpening(pool: &pool)
-        }
-        let value = hashed(key)
+        insert(key, hash: hashed(key), now: now, pool: &pool)
+    }
+
+    mutating func insert(_ key: FlowKey, hash value: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
+        if openingLength == openings.count || openingCount >= openingLimit { giveUpOldestOpening(pool: &pool) }
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         guard let place = place(first, tag: tag, now: now, pool: &pool) else {
@@ -128,13 +155,17 @@ struct FlowTable: ~Copyable {
         entries[index].flags = .inUse
         entries[index].lastSeen = now
         buckets[place.bucket].slots[place.slot] = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        let position = (openingHead &+ openingLength) % openingCapacity
+        var position = openingHead &+ openingLength
+        if position >= openings.count { position &-= openings.count }
         openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
         openingLength &+= 1
         openingCount &+= 1
         counters.active &+= 1
         return index
     }
+
+    /// Opening entries may use what the established part leaves free; `openingCapacity` of them is theirs in any case.
+    private var openingLimit: Int { entries.count &- establishedCount }
 
     /// A free slot in the emptier of the two buckets; where both are full, the one idle longest of the same or a
     /// lesser standing gives way.
@@ -195,13 +226,13 @@ struct FlowTable: ~Copyable {
     private mutating func giveUpOldestOpening(pool: inout SegmentPool) {
         while openingLength > 0 {
             let value = openings[openingHead]
-            openingHead = (openingHead &+ 1) % openingCapacity
+            openingHead = openingHead &+ 1 < openings.count ? openingHead &+ 1 : 0
             openingLength &-= 1
             let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
             guard entries[index].generation == UInt32(truncatingIfNeeded: value &>> 32),
                 entries[index].has(.inUse), !entries[index].has(.isEstablished)
             else {
-                if openingCount < openingCapacity { return }
+                if openingCount < openingLimit { return }
                 continue
             }
             counters.evicted &+= 1

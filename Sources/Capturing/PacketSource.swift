@@ -149,6 +149,7 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
                     time: seconds &* 1_000_000_000 &+ nanoseconds, wireLength: Int(header.pointee.len),
                     record: record.bytes)
             }, UnsafeMutableRawPointer(engine).assumingMemoryBound(to: UInt8.self))
+        unsafe engine.pointee.flush()
         switch status {
         case 1...: return .packets(Int(status))
         case 0: return .endOfFile
