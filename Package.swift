@@ -108,7 +108,8 @@ let package = Package(
 
         // The engine alone, for `make bench-check`.
         .executableTarget(
-            name: "tautbench", dependencies: ["Capturing", "Model"], path: "Benchmarks/tautbench", swiftSettings: relaxed),
+            name: "tautbench", dependencies: ["Capturing", "Model"], path: "Benchmarks/tautbench",
+            swiftSettings: relaxed),
 
         tests("WireTests", ["Wire", "TestSupport"]),
         tests("StatisticsTests", ["Statistics"]),

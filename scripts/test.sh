@@ -29,6 +29,10 @@ run --skip SystemTests
 run --no-parallel --filter SystemTests
 
 echo
+echo "== instructions and heap blocks a packet"
+make --no-print-directory bench-check || status=1
+
+echo
 echo "== failures"
 grep -E '^✘ ' "$log" || echo none
 echo "== skipped"

@@ -78,7 +78,7 @@ struct CaptureEngine: ~Copyable {
         self.attribution = attribution
         self.keepsSamples = keepsSamples
         flows = FlowTable(maxFlows: limits.maxFlows)
-        pool = SegmentPool(chunks: flows.capacity * 5 / 2)
+        pool = SegmentPool(chunks: flows.capacity * 15 / 8)
         transactions = TransactionTable(count: limits.transactions, limit: limits.replyLimit)
         if keepsSamples { samples.reserveCapacity(1_024) }
     }
@@ -115,7 +115,8 @@ struct CaptureEngine: ~Copyable {
     mutating func take(_ packet: DissectedPacket, record: RawSpan) {
         if packet.time > now { advance(to: packet.time) }
         if packet.protocolNumber == .tcp {
-            takeTCP(packet, record: record)
+            guard let place = place(of: packet, record: record) else { return dropTruncated(packet) }
+            takeTCP(packet, record: record, place: place)
         } else {
             takeDatagram(packet, record: record)
         }

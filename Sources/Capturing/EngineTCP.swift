@@ -6,19 +6,17 @@ internal import Wire
 extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
-    /// A segment from its record to its samples. `known` is its place where that was worked out before.
-    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan, known: FlowPlace? = nil) {
+    /// A segment from its record to its samples.
+    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan, place: FlowPlace) {
         let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
         guard let segment = TCPSegment(bytes) else {
-            drop(packet.captured < packet.length ? .truncated : .malformed)
+            dropTruncated(packet)
             return
         }
         guard packet.length >= segment.headerLength else {
             drop(.malformed)
             return
         }
-        let place =
-            known ?? place(packet, sourcePort: segment.sourcePort, destinationPort: segment.destinationPort)
         let sender = place.sender
         let options = segment.options
         let input = TCPInput(
@@ -54,12 +52,19 @@ extension CaptureEngine {
         }
     }
 
-    /// The canonical key, its hash, and which side sent the packet.
+    /// A TCP header that is not all there.
+    mutating func dropTruncated(_ packet: DissectedPacket) {
+        drop(packet.captured < packet.length ? .truncated : .malformed)
+    }
+
+    /// The canonical key, its hash, and which side sent the packet; nil where the capture holds no ports.
     @inline(__always)
-    func place(_ packet: DissectedPacket, sourcePort: UInt16, destinationPort: UInt16) -> FlowPlace {
+    func place(of packet: DissectedPacket, record: RawSpan) -> FlowPlace? {
+        guard packet.captured >= 4 else { return nil }
         var key = FlowKey()
         let sender = CaptureEngine.fill(
-            &key, packet, sourcePort: UInt32(sourcePort), destinationPort: UInt32(destinationPort))
+            &key, packet, sourcePort: UInt32(record.bigEndian16(at: packet.offset)),
+            destinationPort: UInt32(record.bigEndian16(at: packet.offset &+ 2)))
         return FlowPlace(key: key, sender: sender, hash: flows.hashed(key))
     }
 

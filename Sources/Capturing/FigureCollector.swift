@@ -8,7 +8,10 @@ private struct FigureRow {
     var figures: PassiveFigures
     var values: [Int64] = []
     var histogram = Histogram()
+    /// In place of `histogram` where `mayBeDense`.
+    var dense: DenseHistogram?
     let exactLimit: Int
+    let mayBeDense: Bool
 
     mutating func add(_ sample: EngineSample) {
         if FigureCollector.isFailure(sample) { figures.failures += 1 }
@@ -18,14 +21,26 @@ private struct FigureRow {
             values.append(sample.rtt)
             return
         }
-        if histogram.isEmpty {
-            for value in values { histogram.record(nanoseconds: value) }
+        if dense == nil, histogram.isEmpty { leaveValues() }
+        if dense != nil {
+            dense?.record(nanoseconds: sample.rtt)
+        } else {
+            histogram.record(nanoseconds: sample.rtt)
         }
-        histogram.record(nanoseconds: sample.rtt)
+    }
+
+    /// From exact values to a histogram of them.
+    private mutating func leaveValues() {
+        if mayBeDense { dense = DenseHistogram() }
+        for value in values {
+            dense?.record(nanoseconds: value)
+            if !mayBeDense { histogram.record(nanoseconds: value) }
+        }
     }
 
     var finished: PassiveFigures {
         var result = figures
+        let histogram = dense?.histogram ?? histogram
         let sorted = histogram.isEmpty ? values.sorted() : []
         func quantile(_ q: Double) -> Int64? {
             histogram.isEmpty ? Quantiles.exact(sorted: sorted, q) : histogram.quantile(q)
@@ -42,6 +57,8 @@ private struct FigureRow {
 /// Collects samples into rows; bounded: services beyond the limit are left out of `services`, never out of `kinds`.
 struct FigureCollector {
     private static let serviceLimit = 4_096
+    /// Rows of services, the first that come, that get 16 KiB for a histogram.
+    private static let denseServiceLimit = 256
 
     /// Kind and side as one number, to the row's place in `byKind`; -1: none.
     private var kindPlaces: InlineArray<64, Int8> = InlineArray(repeating: -1)
@@ -67,7 +84,7 @@ struct FigureCollector {
         let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
         if kindPlaces[code] < 0 {
             kindPlaces[code] = Int8(byKind.count)
-            byKind.append(row(sample, service: nil, exactLimit: 65_536))
+            byKind.append(row(sample, service: nil, exactLimit: 65_536, mayBeDense: true))
         }
         byKind[Int(kindPlaces[code])].add(sample)
         let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)
@@ -79,16 +96,17 @@ struct FigureCollector {
             byService[place].add(sample)
         } else if byService.count < FigureCollector.serviceLimit {
             places[key] = byService.count
-            byService.append(row(sample, service: service(), exactLimit: 256))
+            let mayBeDense = byService.count < FigureCollector.denseServiceLimit
+            byService.append(row(sample, service: service(), exactLimit: 256, mayBeDense: mayBeDense))
             byService[byService.count - 1].add(sample)
         }
     }
 
-    private func row(_ sample: EngineSample, service: String?, exactLimit: Int) -> FigureRow {
+    private func row(_ sample: EngineSample, service: String?, exactLimit: Int, mayBeDense: Bool) -> FigureRow {
         FigureRow(
             figures: PassiveFigures(
                 service: service, kind: sample.kind, side: sample.side, count: 0, failures: 0),
-            exactLimit: exactLimit)
+            exactLimit: exactLimit, mayBeDense: mayBeDense)
     }
 
     /// A row for each kind and side that had a sample or a failure, in the order of the kinds.

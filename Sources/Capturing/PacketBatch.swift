@@ -85,8 +85,10 @@ struct PacketBatch: ~Copyable {
 }
 
 extension CaptureEngine {
-    /// Packets between asking for an entry's outstanding segments and looking at them.
-    private static var lead: Int { 4 }
+    /// Packets between asking for an entry and looking at it, and for its outstanding segments. A processor waits for a
+    /// dozen lines at a time, so they are asked for along the way, not all at once.
+    private static var entryLead: Int { 10 }
+    private static var segmentLead: Int { 4 }
 
     /// Lets a packet wait for its batch. A record that fits no batch is taken at once, after those that wait.
     mutating func enqueue(_ packet: DissectedPacket, record: RawSpan) {
@@ -98,10 +100,7 @@ extension CaptureEngine {
             }
         }
         let position = batch.add(packet, record: record)
-        if packet.protocolNumber == .tcp, packet.captured >= 4 {
-            let place = place(
-                packet, sourcePort: record.bigEndian16(at: packet.offset),
-                destinationPort: record.bigEndian16(at: packet.offset &+ 2))
+        if packet.protocolNumber == .tcp, let place = place(of: packet, record: record) {
             batch.waiting[position].place = place
             batch.waiting[position].isPlaced = true
             flows.prefetchBucket(place.hash)
@@ -112,20 +111,17 @@ extension CaptureEngine {
     /// Takes every packet that waits, in the order in which they came.
     mutating func flush() {
         guard !batch.isEmpty else { return }
-        for position in 0..<batch.count where batch.waiting[position].isPlaced {
-            batch.waiting[position].hint = flows.prefetchEntry(batch.waiting[position].place.hash)
-        }
+        for position in 0..<CaptureEngine.entryLead { prefetchEntry(position) }
+        for position in 0..<CaptureEngine.segmentLead { prefetchSegments(position) }
         for position in 0..<batch.count {
-            let ahead = position &+ CaptureEngine.lead
-            if ahead < batch.count, batch.waiting[ahead].hint >= 0 {
-                prefetchSegments(of: batch.waiting[ahead].hint, sender: batch.waiting[ahead].place.sender)
-            }
+            prefetchEntry(position &+ CaptureEngine.entryLead)
+            prefetchSegments(position &+ CaptureEngine.segmentLead)
             // The batch is emptied behind the loop, and nothing in it adds to it, so the bytes stay.
             let record = unsafe batch.record(position)
             let packet = batch.waiting[position].packet
             if packet.time > now { advance(to: packet.time) }
             if batch.waiting[position].isPlaced {
-                unsafe takeTCP(packet, record: record.bytes, known: batch.waiting[position].place)
+                unsafe takeTCP(packet, record: record.bytes, place: batch.waiting[position].place)
             } else {
                 unsafe take(packet, record: record.bytes)
             }
@@ -133,9 +129,18 @@ extension CaptureEngine {
         batch.removeAll()
     }
 
-    /// The chunks that an acknowledgement and a data segment of `sender` will look at.
     @inline(__always)
-    private func prefetchSegments(of index: Int, sender: Int) {
+    private mutating func prefetchEntry(_ position: Int) {
+        guard position < batch.count, batch.waiting[position].isPlaced else { return }
+        batch.waiting[position].hint = flows.prefetchEntry(batch.waiting[position].place.hash)
+    }
+
+    /// The chunks that an acknowledgement and a data segment of the sender will look at.
+    @inline(__always)
+    private func prefetchSegments(_ position: Int) {
+        guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
+        let index = batch.waiting[position].hint
+        let sender = batch.waiting[position].place.sender
         pool.prefetch(flows[index].sides[1 &- sender].queue.head)
         pool.prefetch(flows[index].sides[sender].queue.tail)
     }

@@ -12,6 +12,8 @@ enum Layers {
         "tautd": 6, "taut": 6,
         // Beside the house: may use anything below the trades, and nothing in the house uses it.
         "TestSupport": 7, "tautlab": 8,
+        // The engine by itself, for the benchmarks.
+        "tautbench": 6,
     ]
 
     /// What the lab's modules may use of the house.
