@@ -84,7 +84,7 @@ struct FigureCollector {
         let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
         if kindPlaces[code] < 0 {
             kindPlaces[code] = Int8(byKind.count)
-            byKind.append(row(sample, service: nil, exactLimit: 65_536, mayBeDense: true))
+            byKind.append(row(sample, service: nil, exactLimit: 16_384, mayBeDense: true))
         }
         byKind[Int(kindPlaces[code])].add(sample)
         let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)

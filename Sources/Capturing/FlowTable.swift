@@ -15,11 +15,7 @@ struct FlowTableCounters: BitwiseCopyable {
 }
 
 struct FlowTable: ~Copyable {
-    /// Eight slots: the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
-    struct Bucket: BitwiseCopyable {
-        var slots: InlineArray<8, UInt64> = InlineArray(repeating: 0)
-    }
-
+    /// Slots of a bucket, together one cache line.
     private static var slotsPerBucket: Int { 8 }
     /// Entries looked at for the one idle longest.
     private static var evictionSample: Int { 16 }
@@ -33,7 +29,8 @@ struct FlowTable: ~Copyable {
     /// Opening ones that have room whatever else there is.
     let openingCapacity: Int
     private(set) var entries: FixedTable<TCPConnection>
-    private var buckets: FixedTable<Bucket>
+    /// The buckets: in each slot the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
+    private var slots: FixedTable<UInt64>
     private let bucketMask: UInt32
     private let hash = KeyedHash()
     private var free: UInt32 = 0
@@ -55,7 +52,7 @@ struct FlowTable: ~Copyable {
         entries = FixedTable(zeroed: capacity + openingCapacity)
         var bucketCount = 16
         while bucketCount * 4 < capacity + openingCapacity { bucketCount *= 2 }
-        buckets = FixedTable(zeroed: bucketCount)
+        slots = FixedTable(zeroed: bucketCount * FlowTable.slotsPerBucket)
         bucketMask = UInt32(bucketCount - 1)
         openings = FixedTable(zeroed: capacity + openingCapacity)
     }
@@ -65,6 +62,9 @@ struct FlowTable: ~Copyable {
         _read { yield entries[index] }
         _modify { yield &entries[index] }
     }
+
+    @inline(__always)
+    private static func slot(_ bucket: Int, _ slot: Int) -> Int { bucket &* slotsPerBucket &+ slot }
 
     // MARK: Finding
 
@@ -83,7 +83,9 @@ struct FlowTable: ~Copyable {
 
     /// A hint that the key with this hash will be looked up soon.
     @inline(__always)
-    func prefetchBucket(_ value: UInt64) { buckets.prefetch(Int(UInt32(truncatingIfNeeded: value) & bucketMask)) }
+    func prefetchBucket(_ value: UInt64) {
+        slots.prefetch(FlowTable.slot(Int(UInt32(truncatingIfNeeded: value) & bucketMask), 0))
+    }
 
     /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
     /// are not compared.
@@ -92,7 +94,7 @@ struct FlowTable: ~Copyable {
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let bucket = Int(UInt32(truncatingIfNeeded: value) & bucketMask)
         for slot in 0..<FlowTable.slotsPerBucket {
-            let value = buckets[bucket].slots[slot]
+            let value = slots[FlowTable.slot(bucket, slot)]
             guard value != 0, UInt32(truncatingIfNeeded: value &>> 32) == tag else { continue }
             let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
             entries.prefetch(index)
@@ -100,7 +102,7 @@ struct FlowTable: ~Copyable {
             entries.prefetch(index, offset: 128)
             return index
         }
-        buckets.prefetch(Int(alternative(UInt32(truncatingIfNeeded: bucket), tag: tag)))
+        slots.prefetch(FlowTable.slot(Int(alternative(UInt32(truncatingIfNeeded: bucket), tag: tag)), 0))
         return -1
     }
 
@@ -119,7 +121,7 @@ struct FlowTable: ~Copyable {
     @inline(__always)
     private func search(_ bucket: UInt32, tag: UInt32, key: FlowKey) -> Int {
         for slot in 0..<FlowTable.slotsPerBucket {
-            let value = buckets[Int(bucket)].slots[slot]
+            let value = slots[FlowTable.slot(Int(bucket), slot)]
             if UInt32(truncatingIfNeeded: value &>> 32) == tag, value != 0 {
                 let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
                 if entries[index].key.equals(key) { return index }
@@ -154,7 +156,8 @@ struct FlowTable: ~Copyable {
         entries[index].key = key
         entries[index].flags = .inUse
         entries[index].lastSeen = now
-        buckets[place.bucket].slots[place.slot] = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        slots[FlowTable.slot(place.bucket, place.slot)] =
+            UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
         var position = openingHead &+ openingLength
         if position >= openings.count { position &-= openings.count }
         openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
@@ -180,7 +183,7 @@ struct FlowTable: ~Copyable {
         if slot >= 0 { return (bucket, slot) }
         var victim = -1
         for slot in 0..<FlowTable.slotsPerBucket {
-            let index = Int(UInt32(truncatingIfNeeded: buckets[bucket].slots[slot])) &- 1
+            let index = Int(UInt32(truncatingIfNeeded: slots[FlowTable.slot(bucket, slot)])) &- 1
             guard !entries[index].has(.isEstablished) || entries[index].has(.isClosed) else { continue }
             if victim < 0 || entries[index].lastSeen < entries[victim].lastSeen { victim = index }
         }
@@ -194,7 +197,7 @@ struct FlowTable: ~Copyable {
     private func freeSlots(_ bucket: Int) -> (count: Int, slot: Int) {
         var count = 0
         var free = -1
-        for slot in 0..<FlowTable.slotsPerBucket where buckets[bucket].slots[slot] == 0 {
+        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(bucket, slot)] == 0 {
             count &+= 1
             if free < 0 { free = slot }
         }
@@ -282,8 +285,8 @@ struct FlowTable: ~Copyable {
     }
 
     private mutating func clear(_ bucket: UInt32, value: UInt64) {
-        for slot in 0..<FlowTable.slotsPerBucket where buckets[Int(bucket)].slots[slot] == value {
-            buckets[Int(bucket)].slots[slot] = 0
+        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(Int(bucket), slot)] == value {
+            slots[FlowTable.slot(Int(bucket), slot)] = 0
         }
     }
 

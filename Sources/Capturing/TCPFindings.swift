@@ -97,7 +97,15 @@ struct TCPFindings {
         retransmitter = -1
     }
 
-    subscript(index: Int) -> TCPFinding { list[index] }
+    /// Constant places, since a place that is not constant would copy the list.
+    subscript(index: Int) -> TCPFinding {
+        switch index {
+        case 0: list[0]
+        case 1: list[1]
+        case 2: list[2]
+        default: list[3]
+        }
+    }
 
     /// One packet cannot cause more than four; a fifth would be lost, which the capacity test would show.
     @inline(__always)
