@@ -137,7 +137,7 @@ extension CaptureEngine {
 
     /// The chunks that an acknowledgement and a data segment of the sender will look at.
     @inline(__always)
-    private func prefetchSegments(_ position: Int) {
+    private mutating func prefetchSegments(_ position: Int) {
         guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
         let index = batch.waiting[position].hint
         let sender = batch.waiting[position].place.sender

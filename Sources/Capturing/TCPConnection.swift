@@ -58,6 +58,21 @@ struct TCPDirection: BitwiseCopyable {
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
 }
 
+/// Both directions, by which side sends.
+///
+/// Reading an element of an `InlineArray` by a number that is not constant copies the whole array to the stack first;
+/// here it is read where it lies, for which the reader must be allowed to write.
+struct TCPSides: BitwiseCopyable {
+    private var pair: InlineArray<2, TCPDirection> = InlineArray(repeating: TCPDirection())
+
+    /// 0 or 1; a greater number is taken for its lowest bit.
+    @inline(__always)
+    subscript(side: Int) -> TCPDirection {
+        mutating get { pair.mutableSpan[side & 1] }
+        _modify { yield &pair[side & 1] }
+    }
+}
+
 /// The handshake: one cache line, read until it is over.
 struct TCPHandshake: BitwiseCopyable {
     var synFirst: Int64 = 0
@@ -126,7 +141,7 @@ struct TCPConnection: BitwiseCopyable {
     /// The free list, and the bucket that holds the entry.
     var link: UInt32 = 0
     var spare: UInt32 = 0
-    var sides: InlineArray<2, TCPDirection> = InlineArray(repeating: TCPDirection())
+    var sides = TCPSides()
     var handshake = TCPHandshake()
     /// When the present gap of each side was first noticed.
     var gapOpened: InlineArray<2, Int64> = InlineArray(repeating: 0)
