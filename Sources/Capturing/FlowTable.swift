@@ -175,10 +175,11 @@ struct FlowTable: ~Copyable {
     private mutating func place(
         _ first: UInt32, tag: UInt32, now: UInt32, pool: inout SegmentPool
     ) -> (bucket: Int, slot: Int)? {
-        let second = alternative(first, tag: tag)
         let a = freeSlots(Int(first))
+        if a.count > 2 { return (Int(first), a.slot) }
+        let second = alternative(first, tag: tag)
         let b = freeSlots(Int(second))
-        let bucket = Int(a.count > 2 || a.count >= b.count ? first : second)
+        let bucket = Int(a.count >= b.count ? first : second)
         let slot = bucket == Int(first) ? a.slot : b.slot
         if slot >= 0 { return (bucket, slot) }
         var victim = -1
@@ -275,19 +276,21 @@ struct FlowTable: ~Copyable {
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         let wanted = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        clear(first, value: wanted)
-        clear(alternative(first, tag: tag), value: wanted)
-        entries[index].restart(&pool)
+        if !clear(first, value: wanted) { _ = clear(alternative(first, tag: tag), value: wanted) }
+        entries[index].giveBackChunks(&pool)
         entries[index].flags = []
         entries[index].link = free
         free = UInt32(truncatingIfNeeded: index &+ 1)
         counters.active &-= 1
     }
 
-    private mutating func clear(_ bucket: UInt32, value: UInt64) {
+    /// Whether the value was there; no value is twice in the index.
+    private mutating func clear(_ bucket: UInt32, value: UInt64) -> Bool {
         for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(Int(bucket), slot)] == value {
             slots[FlowTable.slot(Int(bucket), slot)] = 0
+            return true
         }
+        return false
     }
 
     /// The next entry of a walk over the table that has been silent too long; -1 after `slice` entries without one.

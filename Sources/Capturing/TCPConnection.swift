@@ -166,6 +166,15 @@ struct TCPConnection: BitwiseCopyable {
     @inline(__always)
     func side(towards peer: Int) -> PassiveSide { peer == client ? .client : .server }
 
+    /// Returns every chunk of an entry that goes; what else it holds is overwritten when it is used anew.
+    mutating func giveBackChunks(_ pool: inout SegmentPool) {
+        for side in 0..<2 {
+            pool.removeAll(of: &sides[side].queue)
+            pool.giveBack(sides[side].copies)
+            sides[side].copies = 0
+        }
+    }
+
     /// Returns every chunk and forgets everything but key, generation and place in the table.
     mutating func restart(_ pool: inout SegmentPool) {
         for side in 0..<2 {
