@@ -4,7 +4,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 SYSCONFDIR ?= /etc
 
-BUILD_PACKAGES = libpcap-dev libsqlite3-dev pkg-config
+BUILD_PACKAGES = libpcap-dev libsqlite3-dev libssl-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
 	shellcheck mandoc systemd
 

@@ -89,7 +89,7 @@ extension AnalyzedSample {
             sourcePort: sample.sourcePort, destination: sample.destination,
             destinationPort: sample.destinationPort,
             interface: sample.interface == 0 ? nil : "if\(sample.interface)", service: service,
-            note: AnalyzedSample.note(of: sample))
+            serviceSource: service == nil ? nil : sample.service.source, note: AnalyzedSample.note(of: sample))
     }
 
     private static func note(of sample: EngineSample) -> String? {
@@ -105,6 +105,11 @@ extension AnalyzedSample {
         if sample.notes.contains(.noData) { parts.append("NODATA") }
         if sample.notes.contains(.truncated) { parts.append("truncated") }
         if sample.notes.contains(.overTCP) { parts.append("tcp") }
+        if sample.notes.contains(.afterRetry) { parts.append("after_retry") }
+        if sample.notes.contains(.encryptedHello) { parts.append("ech") }
+        if sample.notes.contains(.earlyData) { parts.append("early_data") }
+        if sample.notes.contains(.alert) { parts.append("alert") }
+        if sample.notes.contains(.notTLS) { parts.append("not_tls") }
         return parts.isEmpty ? nil : parts.joined(separator: ",")
     }
 

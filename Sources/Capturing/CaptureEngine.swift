@@ -54,6 +54,10 @@ struct CaptureEngine: ~Copyable {
     var transactions: TransactionTable
     var streams = DNSStreamTable()
     var names = NameTable()
+    var tls = TLSTable()
+    var quic = QUICTable()
+    var hellos = HelloTable()
+    var cipher = InitialCipher()
     var summary = SummaryTable()
     var findings = TCPFindings()
     var samples: [EngineSample] = []
@@ -121,11 +125,13 @@ struct CaptureEngine: ~Copyable {
             let index = flows.nextExpired(now: nowSeconds, slice: &slice, cursor: &flowCursor)
             guard index >= 0 else { break }
             reportUnanswered(index)
+            reportUnansweredTLS(index)
             flows.remove(index, pool: &pool)
         }
         var expired = ExpiredTransactions()
         transactions.expire(now: now, slice: 128) { expired.add($0) }
         for position in 0..<expired.count { reportTimeout(expired.list[position]) }
+        sweepQUIC()
     }
 
     /// Reports everything that still waits, at the end of a file.
@@ -134,6 +140,7 @@ struct CaptureEngine: ~Copyable {
         transactions.finish { waiting.append($0) }
         for transaction in waiting.sorted(by: { $0.first < $1.first }) { reportTimeout(transaction) }
         for index in 0..<flows.used where flows[index].has(.inUse) { reportUnanswered(index) }
+        finishQUIC()
     }
 
     // MARK: Samples
@@ -153,7 +160,7 @@ struct CaptureEngine: ~Copyable {
     mutating func emit(_ sample: EngineSample, parties: Parties, failures: UInt64) {
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = sample.service
+        key.service = sample.service.withoutSource
         key.kind = sample.kind
         key.side = sample.side
         fillPeer(&key, parties: parties)
@@ -179,7 +186,7 @@ struct CaptureEngine: ~Copyable {
     func service(at server: IPAddress, port: UInt16) -> ServiceReference {
         if let name = names.name(of: server, now: nowSeconds) {
             if let service = name.service, attribution.accepts(port: port, service: service) {
-                return ServiceReference(service: service)
+                return ServiceReference(service: service).learned(.dns)
             }
             if attribution.keepsNames { return name.reference }
         }
@@ -203,6 +210,8 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
+        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted
+        if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets

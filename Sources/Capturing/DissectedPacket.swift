@@ -16,7 +16,7 @@ enum DropReason: Int, CaseIterable {
     case fragment
     /// An IP protocol that nothing is measured of.
     case protocolNumber
-    /// UDP that is not DNS.
+    /// UDP that is neither DNS nor part of a QUIC connection whose handshake was seen.
     case udp
     /// ICMP that is no echo.
     case icmp

@@ -70,7 +70,10 @@ extension CaptureEngine {
             return
         }
         guard datagram.sourcePort == CaptureEngine.dnsPort || datagram.destinationPort == CaptureEngine.dnsPort
-        else { return drop(.udp) }
+        else {
+            if !takeQUIC(packet, datagram) { drop(.udp) }
+            return
+        }
         guard let summary = DNSSummary(datagram.payload, hash: hash) else {
             drop(packet.captured < packet.length ? .truncated : .malformed)
             return
@@ -170,6 +173,7 @@ extension CaptureEngine {
     }
 
     mutating func reportTimeout(_ request: Transaction) {
+        if request.isTLS != 0 { return emitTLS(request, outcome: .timeout, time: request.last, rtt: -1) }
         emit(request, outcome: request.isEcho != 0 ? .unanswered : .timeout, time: request.last, rtt: -1, dns: nil)
     }
 
@@ -201,29 +205,5 @@ extension CaptureEngine {
         let isBadCode = sample.rcode != DNSRcode.noError && sample.rcode != DNSRcode.nameError
         let isFailure = outcome == .timeout || outcome == .unanswered || isBadCode && outcome != .orphan
         emit(sample, parties: parties, failures: isFailure ? 1 : 0)
-    }
-
-    /// Ties the addresses of an answer to the name that was asked for, whatever aliases lie between.
-    private mutating func learnNames(_ bytes: RawSpan) {
-        guard let message = DNSMessage(bytes),
-            let key = DNSName.key(bytes, at: DNSMessage.headerLength, seed: hash.nameSeed)?.key
-        else { return }
-        var answers = message.answers
-        var owner: (reference: ServiceReference, service: Int?)?
-        // An answer of usual size holds no more; what is beyond is not tied.
-        for _ in 0..<32 {
-            guard let record = answers.next() else { return }
-            guard let address = record.address else { continue }
-            if owner == nil {
-                let attribution = attribution
-                owner = names.remember(
-                    key: key, now: nowSeconds,
-                    text: { message.question.map { Text.sanitised($0.name.description) } },
-                    service: { attribution.service(named: $0) })
-            }
-            guard let owner else { return }
-            if owner.service == nil, !attribution.keepsNames { return }
-            names.tie(address, to: owner.reference, ttl: record.ttl, now: nowSeconds)
-        }
     }
 }

@@ -49,6 +49,9 @@ extension CaptureEngine {
         if flows[index].has(.isDNS), input.payload > 0 {
             takeDNSStream(index, input: input, payload: segment.payload)
         }
+        if flows[index].has(.watchesTLS), input.payload > 0 {
+            takeTLS(index, input: input, payload: segment.payload)
+        }
     }
 
     /// The canonical key; returns which side sent the packet.
@@ -98,6 +101,8 @@ extension CaptureEngine {
         findings.counters.flows &+= 1
         if key.ports &>> 16 == CaptureEngine.dnsPort || key.ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
+        } else {
+            flows[index].flags.insert(.watchesTLS)
         }
         return index
     }
@@ -159,7 +164,7 @@ extension CaptureEngine {
         guard findings.retransmitter >= 0 else { return }
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = parties.service
+        key.service = parties.service.withoutSource
         key.kind = .tcpData
         key.side = flows[index].side(towards: 1 &- findings.retransmitter)
         fillPeer(&key, parties: parties)

@@ -24,6 +24,11 @@ private struct FigureRow {
         histogram.record(nanoseconds: sample.rtt)
     }
 
+    mutating func note(_ source: ServiceSource?) {
+        guard let source, !figures.serviceSources.contains(source) else { return }
+        figures.serviceSources = ServiceSource.allCases.filter { $0 == source || figures.serviceSources.contains($0) }
+    }
+
     var finished: PassiveFigures {
         var result = figures
         let sorted = histogram.isEmpty ? values.sorted() : []
@@ -43,7 +48,7 @@ private struct FigureRow {
 struct FigureCollector {
     private static let serviceLimit = 4_096
 
-    private var byKind: [FigureRow?] = Array(repeating: nil, count: 32)
+    private var byKind: [FigureRow?] = Array(repeating: nil, count: 4 * PassiveKind.allCases.count)
     private var byService: [FigureRow] = []
     /// Service, kind and side as one number, to the row's place in `byService`.
     private var places: [UInt64: Int] = [:]
@@ -55,6 +60,7 @@ struct FigureCollector {
         case .orphan: false
         case .ambiguous, nil:
             sample.kind == .tcpRefused || sample.kind == .dns && sample.rcode != 0 && sample.rcode != 3
+                || !sample.notes.isDisjoint(with: [.alert, .notTLS])
         }
     }
 
@@ -62,13 +68,15 @@ struct FigureCollector {
         let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
         if byKind[code] == nil { byKind[code] = row(sample, service: nil, exactLimit: 65_536) }
         byKind[code]?.add(sample)
-        let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)
+        let key = UInt64(sample.service.withoutSource.rawValue) << 8 | UInt64(code)
         if let place = places[key] {
             byService[place].add(sample)
+            byService[place].note(sample.service.source)
         } else if byService.count < FigureCollector.serviceLimit {
             places[key] = byService.count
             byService.append(row(sample, service: service(), exactLimit: 256))
             byService[byService.count - 1].add(sample)
+            byService[byService.count - 1].note(sample.service.source)
         }
     }
 

@@ -97,6 +97,12 @@ extension PassiveKind {
         case .tcpRefused: 3
         case .dns: 4
         case .icmpEcho: 5
+        case .tls: 6
+        case .tlsRetry: 7
+        case .quicHandshake: 8
+        case .quicRetry: 9
+        case .quicVersion: 10
+        case .quicSpin: 11
         }
     }
 }

@@ -112,6 +112,8 @@ struct TCPConnection: BitwiseCopyable {
         static var isOneSided: Flags { Flags(rawValue: 256) }
         static var isDNS: Flags { Flags(rawValue: 512) }
         static var hasService: Flags { Flags(rawValue: 1024) }
+        /// A TLS handshake may still come: the payload is looked at.
+        static var watchesTLS: Flags { Flags(rawValue: 2048) }
     }
 
     var key = FlowKey()
@@ -158,6 +160,7 @@ struct TCPConnection: BitwiseCopyable {
         }
         handshake = TCPHandshake()
         flags = flags.intersection([.inUse, .isEstablished, .isDNS])
+        if !has(.isDNS) { flags.insert(.watchesTLS) }
         packets = 0
     }
 }

@@ -24,6 +24,13 @@ struct Transaction: BitwiseCopyable {
     var state: UInt8 = State.free
     var isEcho: UInt8 = 0
     var isOverTCP: UInt8 = 0
+    /// A ClientHello: its service and `SampleNotes` are known when it is whole.
+    var isTLS: UInt8 = 0
+    var notes: UInt16 = 0
+    var service: UInt32 = 0
+    /// The connection of a ClientHello, to tell at the end whether its answer could have been seen.
+    var flow: UInt32 = 0
+    var generation: UInt32 = 0
 }
 
 /// What a reply is the reply to.
@@ -99,6 +106,29 @@ struct TransactionTable: ~Copyable {
             return .answered(entries[way])
         }
         return .orphan
+    }
+
+    /// Notes that a request that waits was sent again; nothing where none waits.
+    mutating func repeatRequest(_ copy: Transaction) {
+        let base = base(copy.fingerprint)
+        for way in base..<base + TransactionTable.ways
+        where entries[way].fingerprint == copy.fingerprint && entries[way].state == Transaction.State.waiting {
+            entries[way].last = copy.first
+            if entries[way].retries < .max { entries[way].retries &+= 1 }
+        }
+    }
+
+    /// Forgets a request without a word; true where it still waited.
+    @discardableResult
+    mutating func forget(_ fingerprint: UInt64) -> Bool {
+        let base = base(fingerprint)
+        for way in base..<base + TransactionTable.ways
+        where entries[way].fingerprint == fingerprint && entries[way].state != Transaction.State.free {
+            let isWaiting = entries[way].state == Transaction.State.waiting
+            entries[way].state = Transaction.State.free
+            return isWaiting
+        }
+        return false
     }
 
     /// Walks `slice` places on and hands over those that have waited too long; answered ones are forgotten then too.

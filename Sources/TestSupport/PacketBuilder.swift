@@ -256,3 +256,29 @@ extension PacketBuilder {
             extensions: extensions)
     }
 }
+
+extension PacketBuilder {
+    /// One TCP segment with these bytes.
+    public mutating func tcp(
+        _ milliseconds: Double, fromClient: Bool, seq: UInt32, ack: UInt32, content: some Collection<UInt8>,
+        endpoints: Endpoints = .ipv4
+    ) {
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort, sequence: seq,
+            acknowledgement: ack, flags: [.psh, .ack]
+        ).write(payload: Array(content), to: &segment)
+        add(
+            at: milliseconds, from: fromClient ? endpoints.client : endpoints.server,
+            to: fromClient ? endpoints.server : endpoints.client, protocolNumber: .tcp, payload: segment)
+    }
+
+    /// A handshake of the crafted files: 30 ms to the server, 20 ms to the client; sequence numbers 1001 and 5001 are
+    /// next.
+    public mutating func opening(endpoints: Endpoints = .ipv4, from start: Double = 0) {
+        tcp(start, fromClient: true, .syn, seq: 1000, endpoints: endpoints)
+        tcp(start + 30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, endpoints: endpoints)
+        tcp(start + 50, fromClient: true, .ack, seq: 1001, ack: 5001, endpoints: endpoints)
+    }
+}
