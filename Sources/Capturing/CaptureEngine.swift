@@ -58,6 +58,10 @@ struct CaptureEngine: ~Copyable {
     var quic = QUICTable()
     var hellos = HelloTable()
     var cipher = InitialCipher()
+    /// Initials that may still be opened in this tick; those that were not, for that reason; numbers given out.
+    var quicBudget = CaptureEngine.openedPerTick
+    var quicUnread: UInt64 = 0
+    var helloOwners: UInt64 = 0
     var summary = SummaryTable()
     var findings = TCPFindings()
     var samples: [EngineSample] = []
@@ -210,7 +214,7 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
-        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted
+        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread
         if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder

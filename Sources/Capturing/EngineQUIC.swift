@@ -4,6 +4,9 @@ internal import Model
 internal import Wire
 
 extension CaptureEngine {
+    /// Initials that are opened in one tick, so that a flood of them costs a bounded part of a core.
+    static var openedPerTick: Int { 1_000 }
+
     /// Bytes of the shortest datagram with a client's first Initial, RFC 9000, 14.1.
     private static var shortestInitial: Int { 1_200 }
 
@@ -97,6 +100,9 @@ extension CaptureEngine {
         quic[index].serverPort = destination
         quic[index].scope = packet.interface | (packet.source.isIPv6 ? FlowKey.ipv6 : 0)
         quic[index].phase = QUICConnection.Phase.restarted
+        // Apart from the numbers of TCP connections, whose top bit is clear.
+        helloOwners &+= 1
+        quic[index].helloOwner = helloOwners | 1 &<< 63
     }
 
     // MARK: The client's Initials
@@ -106,6 +112,9 @@ extension CaptureEngine {
         _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan
     ) {
         if quic[index].phase == QUICConnection.Phase.restarted {
+            // A copy of what the server has sent back already: not the new attempt.
+            if quic[index].isAfterRetry != 0, !quic[index].original.equals(header.destinationID) { return }
+            if quic[index].isAfterRetry == 0, header.version.rawValue == quic[index].version { return }
             quic[index].phase = QUICConnection.Phase.waiting
             quic[index].first = time
             quic[index].initials = 0
@@ -125,6 +134,11 @@ extension CaptureEngine {
         quic[index].fingerprint = fingerprint
         quic[index].last = time
         if quic[index].initials < .max { quic[index].initials &+= 1 }
+        guard quicBudget > 0 else {
+            quicUnread &+= 1
+            return noteUnread(index)
+        }
+        quicBudget &-= 1
         guard let place = header.protected, quic[index].isHelloDone == 0 || quic[index].initials < 5,
             let keys = cipher.keys(header.version, quic[index].original, ofServer: false)
         else {
@@ -173,7 +187,7 @@ extension CaptureEngine {
     private mutating func openInitial(
         _ index: Int, _ payload: RawSpan, _ place: QUICProtectedPacket, _ keys: InitialKeys, time: Int64
     ) -> InitialContent? {
-        let owner = quic[index].clientLow &* 31 &+ UInt64(truncatingIfNeeded: index &+ 1) | 1 &<< 63
+        let owner = quic[index].helloOwner
         let needsHello = quic[index].isHelloDone == 0
         var buffer = Int(quic[index].buffer) &- 1
         if needsHello, !hellos.holds(buffer, owner) {
@@ -254,9 +268,7 @@ extension CaptureEngine {
     }
 
     private mutating func closeHello(_ index: Int) {
-        let buffer = Int(quic[index].buffer) &- 1
-        let owner = quic[index].clientLow &* 31 &+ UInt64(truncatingIfNeeded: index &+ 1) | 1 &<< 63
-        hellos.close(buffer, owner)
+        hellos.close(Int(quic[index].buffer) &- 1, quic[index].helloOwner)
         quic[index].buffer = 0
     }
 
@@ -274,16 +286,21 @@ extension CaptureEngine {
             return
         }
         guard quic[index].phase == QUICConnection.Phase.waiting else { return }
-        let request = answeredRequest(index, at: time, header: header, payload: payload)
         let kind: PassiveKind
         switch header.type {
         case .versionNegotiation:
-            guard quic[index].original.equals(header.sourceID) else { return }
+            // A client takes one of each, and none after another answer (RFC 9000, 6.2 and 17.2.5.2).
+            guard quic[index].original.equals(header.sourceID),
+                quic[index].notes & SampleNotes.afterRetry.rawValue == 0
+            else { return }
             kind = .quicVersion
-        case .retry: kind = .quicRetry
+        case .retry:
+            guard quic[index].isAfterRetry == 0 else { return }
+            kind = .quicRetry
         case .initial, .handshake: kind = .quicHandshake
         case .zeroRTT: return
         }
+        let request = answeredRequest(index, at: time, header: header, payload: payload)
         let rtt = time &- (request ?? quic[index].first)
         if rtt < 0 || time < quic[index].first {
             findings.counters.reject(.negative)
@@ -308,6 +325,10 @@ extension CaptureEngine {
             // Keys follow from the next Initial's connection ID, and the hello comes again.
             closeHello(index)
             quic[index].isHelloDone = 0
+            if kind == .quicRetry {
+                quic[index].isAfterRetry = 1
+                quic[index].original = ConnectionID(header.sourceID)
+            }
         }
     }
 
@@ -406,12 +427,14 @@ extension CaptureEngine {
     }
 
     private mutating func emitTimeout(_ connection: QUICConnection) {
+        hellos.close(Int(connection.buffer) &- 1, connection.helloOwner)
         emitQUIC(
             connection, kind: .quicHandshake, side: .server, time: connection.last, rtt: -1, outcome: .timeout)
     }
 
     /// One part of the table.
     mutating func sweepQUIC() {
+        quicBudget = CaptureEngine.openedPerTick
         guard quic.used > 0 else { return }
         var expired = ExpiredConnections()
         quic.expire(now: now, seconds: nowSeconds, limit: transactions.limit, slice: ExpiredConnections.slice) {

@@ -66,6 +66,8 @@ struct HelloBuffer: BitwiseCopyable {
 /// A fixed number of buffers; the one not used longest gives way.
 struct HelloTable: ~Copyable {
     private static var count: Int { 128 }
+    /// Nanoseconds after which nobody comes back to a hello.
+    private static var patience: Int64 { 30_000_000_000 }
 
     private var buffers: FixedTable<HelloBuffer> = FixedTable(zeroed: HelloTable.count)
     private var bytes: FixedTable<UInt8> = FixedTable(zeroed: HelloTable.count * HelloBuffer.size)
@@ -86,7 +88,7 @@ struct HelloTable: ~Copyable {
                 place = index
             }
         }
-        if buffers[place].owner != 0 { evicted &+= 1 }
+        if buffers[place].owner != 0, now &- buffers[place].lastUsed < HelloTable.patience { evicted &+= 1 }
         buffers[place] = HelloBuffer()
         buffers[place].owner = owner
         buffers[place].lastUsed = now

@@ -49,10 +49,7 @@ struct InitialCipher: ~Copyable {
     init() {
         unsafe scratch = .allocate(capacity: InitialCipher.longestPacket)
         unsafe scratch.initialize(repeating: 0, count: InitialCipher.longestPacket)
-        // A context holds its algorithm, so the reference of the fetch is given back at once.
-        let hmac = unsafe EVP_MAC_fetch(nil, "HMAC", nil)
-        unsafe mac = hmac.flatMap { unsafe EVP_MAC_CTX_new($0) }
-        unsafe EVP_MAC_free(hmac)
+        unsafe mac = InitialCipher.makeMAC()
         unsafe block = EVP_CIPHER_CTX_new()
         unsafe aead = EVP_CIPHER_CTX_new()
         if let block = unsafe block {
@@ -169,24 +166,36 @@ struct InitialCipher: ~Copyable {
         _ mac: OpaquePointer, _ key: UnsafeRawBufferPointer, _ message: UnsafeRawBufferPointer,
         into output: inout InlineArray<32, UInt8>
     ) -> Bool {
+        var length = 0
+        guard unsafe EVP_MAC_init(mac, key.baseAddress, key.count, nil) == 1,
+            unsafe EVP_MAC_update(mac, message.baseAddress, message.count) == 1
+        else { return false }
+        var target = output.mutableSpan
+        return unsafe target.withUnsafeMutableBufferPointer {
+            unsafe EVP_MAC_final(mac, $0.baseAddress, &length, $0.count) == 1 && length == 32
+        }
+    }
+
+    /// HMAC with SHA-256, which stays the context's digest whatever key it is given.
+    private static func makeMAC() -> OpaquePointer? {
+        let hmac = unsafe EVP_MAC_fetch(nil, "HMAC", nil)
+        // A context holds its algorithm, so the reference of the fetch is given back at once.
+        defer { unsafe EVP_MAC_free(hmac) }
+        guard let context = unsafe hmac.flatMap({ unsafe EVP_MAC_CTX_new($0) }) else { return nil }
         var digest: InlineArray<7, CChar> = [83, 72, 65, 50, 53, 54, 0]  // "SHA256"
-        var span = digest.mutableSpan
-        return unsafe span.withUnsafeMutableBufferPointer { name in
-            var parameters = unsafe (
+        var name = digest.mutableSpan
+        let isSet = unsafe name.withUnsafeMutableBufferPointer { name in
+            let parameters: InlineArray<2, OSSL_PARAM> = unsafe [
                 OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.baseAddress, 0),
-                OSSL_PARAM_construct_end()
-            )
-            return unsafe withUnsafePointer(to: &parameters.0) { list in
-                guard unsafe EVP_MAC_init(mac, key.baseAddress, key.count, list) == 1,
-                    unsafe EVP_MAC_update(mac, message.baseAddress, message.count) == 1
-                else { return false }
-                var length = 0
-                var target = output.mutableSpan
-                return unsafe target.withUnsafeMutableBufferPointer {
-                    unsafe EVP_MAC_final(mac, $0.baseAddress, &length, $0.count) == 1 && length == 32
-                }
+                OSSL_PARAM_construct_end(),
+            ]
+            return unsafe parameters.span.withUnsafeBufferPointer {
+                unsafe EVP_MAC_CTX_set_params(context, $0.baseAddress) == 1
             }
         }
+        if isSet { return unsafe context }
+        unsafe EVP_MAC_CTX_free(context)
+        return nil
     }
 
     // MARK: Opening

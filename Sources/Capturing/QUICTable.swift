@@ -33,8 +33,9 @@ struct QUICConnection: BitwiseCopyable {
     var isEnded: UInt8 = 0
     /// Of what the server has sent first: 1: only it, 2: an Initial again (its client half is not told).
     var answers: UInt8 = 0
-    /// Index of the hello's buffer + 1; 0: none.
+    /// Index of the hello's buffer + 1; 0: none. And the number under which the connection holds it.
     var buffer: UInt32 = 0
+    var helloOwner: UInt64 = 0
     /// Seconds of the engine's clock.
     var lastSeen: UInt32 = 0
     /// Initials of the client in this attempt, and those of them whose numbers are known.

@@ -23,10 +23,11 @@ public struct QUICVersion: RawRepresentable, Hashable, Sendable {
     @inlinable public static var v1: QUICVersion { QUICVersion(rawValue: 1) }
     @inlinable public static var v2: QUICVersion { QUICVersion(rawValue: 0x6B33_43CF) }
 
-    /// The number of the draft, 22 to 34, or nil.
+    /// The number of the draft, 22 to 34, as the IETF's numbers and those of quant have it, or nil.
     @inlinable public var draft: Int? {
         let number = Int(rawValue & 0xFF)
-        return rawValue >> 8 == 0xFF_0000 && number >= 22 && number <= 34 ? number : nil
+        let isDraft = rawValue >> 8 == 0xFF_0000 || rawValue >> 8 == 0x45_4747
+        return isDraft && number >= 22 && number <= 34 ? number : nil
     }
 
     /// Whether packets have the form of version 1: its own number, version 2, a draft close to it, mvfst's numbers.
@@ -52,7 +53,7 @@ public struct QUICLongHeader: ~Escapable {
     @usableFromInline let bytes: RawSpan
 
     /// Fails where the header form is short, the connection IDs are not all there or one is longer than 20 bytes, and
-    /// where the fixed bit is missing in anything but a Version Negotiation packet.
+    /// where the fixed bit is missing in a packet of an unknown version. (Known ones may leave it out, RFC 9287.)
     @inlinable
     @_lifetime(copy bytes)
     public init?(_ bytes: RawSpan) {
@@ -62,7 +63,8 @@ public struct QUICLongHeader: ~Escapable {
         guard destination <= QUICLongHeader.longestID, sourceLength < bytes.byteCount else { return nil }
         let source = Int(bytes.byte(at: sourceLength))
         guard source <= QUICLongHeader.longestID, sourceLength &+ 1 &+ source <= bytes.byteCount else { return nil }
-        guard bytes.byte(at: 0) & 0x40 != 0 || bytes.bigEndian32(at: QUICField.version) == 0 else { return nil }
+        let version = QUICVersion(rawValue: bytes.bigEndian32(at: QUICField.version))
+        guard bytes.byte(at: 0) & 0x40 != 0 || version == .negotiation || version.isKnown else { return nil }
         self.bytes = bytes
     }
 

@@ -33,7 +33,7 @@ public struct TLSClientHello: ~Escapable {
     public let hasEncryptedHello: Bool
     /// Whether the client sends data before the server has answered.
     public let hasEarlyData: Bool
-    /// Whether all extensions were there.
+    /// Whether all extensions were there. A body that was cut right before them looks like one without.
     public let isComplete: Bool
 
     /// Takes the body of a handshake message. Fails where version, random and session id are not all there or the

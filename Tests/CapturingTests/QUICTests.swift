@@ -95,6 +95,26 @@ import Wire
         #expect(analysis.samples.last?.service == "mail.example")
     }
 
+    @Test func aLateCopyOfTheFirstInitialIsNotTheSecondAttempt() throws {
+        let first = QUICBuilder()
+        let second = QUICBuilder(original: first.server, server: [4, 4, 4, 4])
+        let frames = QUICBuilder.crypto(hello())
+        let packets: [(Double, Bool, [UInt8])] = [
+            (0, true, first.clientInitial(number: 0, frames: frames)), (30, false, first.retry()),
+            (35, true, first.clientInitial(number: 1, frames: frames)),
+            (50, true, second.clientInitial(number: 2, frames: frames, token: [7, 7, 7])), (65, false, first.retry()),
+            (80, false, second.handshake(fromServer: true)),
+        ]
+        var builder = PacketBuilder()
+        for (at, fromClient, payload) in packets {
+            builder.udp(at, fromClient: fromClient, payload: payload, endpoints: QUICTests.parties)
+        }
+        #expect(
+            try lines(builder) == [
+                "quic_retry server transaction 30.0", "quic_handshake server transaction 30.0 [after_retry]",
+            ])
+    }
+
     @Test func versionNegotiationIsASampleOfItsOwnAndRestartsTheClock() throws {
         let strange = QUICBuilder(version: QUICVersion(rawValue: 0x1A2A_3A4A))
         let plain = QUICBuilder(original: [1, 1, 2, 2, 3, 3, 4, 4])
