@@ -107,7 +107,7 @@ extension CaptureEngine {
             return
         }
         let piece = payload.suffix(from: max(0, -offset))
-        if tls[state].buffer == 0, offset <= 0, let whole = CaptureEngine.helloLength(piece),
+        if tls[state].buffer == 0, offset <= 0, let whole = TLSHelloFraming.length(piece),
             whole <= piece.byteCount
         {
             // The usual case: all of it in one segment, in one record; nothing is copied.
@@ -136,7 +136,7 @@ extension CaptureEngine {
         _ = hellos.add(buffer, at: offset, piece)
         if tls[state].length == 0 {
             tls[state].length = UInt32(
-                truncatingIfNeeded: hellos.read(buffer) { CaptureEngine.helloLength($0) ?? 0 })
+                truncatingIfNeeded: hellos.read(buffer) { TLSHelloFraming.length($0) ?? 0 })
         }
     }
 
@@ -159,51 +159,12 @@ extension CaptureEngine {
         }
         // Record headers are taken out, so that the message lies in one piece.
         var offset = 0
-        while let length = hellos.read(buffer, { CaptureEngine.recordLength($0, at: offset) }) {
+        while let length = hellos.read(buffer, { TLSHelloFraming.recordLength($0, at: offset) }) {
             hellos.cut(buffer, at: offset, count: TLSRecord.headerLength)
             offset &+= length
         }
         let hash = hash
         return hellos.read(buffer) { HelloFacts(message: $0, hash: hash) }
-    }
-
-    private static func recordLength(_ stream: RawSpan, at offset: Int) -> Int? {
-        guard let record = TLSRecord(stream.suffix(from: offset)) else { return nil }
-        return record.length
-    }
-
-    /// Bytes of the stream that a hello takes, with the headers of the records that it lies in; nil where that cannot
-    /// be told yet.
-    private static func helloLength(_ stream: RawSpan) -> Int? {
-        guard let record = TLSRecord(stream) else { return nil }
-        if let handshake = TLSHandshake(record.fragment), record.length >= handshake.length &+ TLSHandshake.headerLength
-        {
-            return TLSRecord.headerLength &+ TLSHandshake.headerLength &+ handshake.length
-        }
-        return lengthOverRecords(stream)
-    }
-
-    /// The same of a hello that is cut into records. Each step goes forward by a header at least.
-    private static func lengthOverRecords(_ stream: RawSpan) -> Int? {
-        var wanted = 0
-        var header: InlineArray<4, UInt8> = InlineArray(repeating: 0)
-        var taken = 0
-        var offset = 0
-        while let record = TLSRecord(stream.suffix(from: offset)), record.contentType == TLSContentType.handshake {
-            let fragment = record.fragment
-            for position in 0..<fragment.byteCount where taken &+ position < 4 {
-                header[taken &+ position] = fragment.byte(at: position)
-            }
-            if taken &+ fragment.byteCount >= 4 {
-                wanted = 4 &+ (Int(header[1]) &<< 16 | Int(header[2]) &<< 8 | Int(header[3]))
-                if taken &+ record.length >= wanted {
-                    return offset &+ TLSRecord.headerLength &+ (wanted &- taken)
-                }
-            }
-            taken &+= record.length
-            offset &+= TLSRecord.headerLength &+ record.length
-        }
-        return nil
     }
 
     /// The hello is whole: its server name counts from now on, and its answer is due.

@@ -214,6 +214,20 @@ import Wire
         #expect(analysis.samples.first?.service == "mail.example")
     }
 
+    @Test func whereTheServerIsNotHeardNothingIsSaidOfIt() throws {
+        let quic = QUICBuilder()
+        for reply in [quic.handshake(fromServer: false), quic.short(fromServer: false, spin: false)] {
+            var builder = PacketBuilder()
+            builder.udp(
+                0, fromClient: true, payload: quic.clientInitial(number: 0, frames: QUICBuilder.crypto(hello())),
+                endpoints: QUICTests.parties)
+            builder.udp(50, fromClient: true, payload: reply, endpoints: QUICTests.parties)
+            let analysis = try Analysis(builder)
+            #expect(analysis.lines.isEmpty)
+            #expect(analysis.report.rejected["unseen"] == 1)
+        }
+    }
+
     @Test func aClockThatStepsBackGivesNoSample() throws {
         var builder = PacketBuilder()
         let quic = QUICBuilder()
