@@ -23,9 +23,11 @@ extension CaptureEngine {
         let index = quic.find(key)
         guard index >= 0, let short = QUICShortHeader(payload, length: length) else { return false }
         quic[index].lastSeen = nowSeconds
-        if quic[index].phase == QUICConnection.Phase.waiting { noteUnseenAnswer(index) }
+        let isFromServer = !isClientSide(index, packet, datagram.sourcePort)
+        // A server may send data before its Initial comes by, a client only after it has it.
+        if quic[index].phase == QUICConnection.Phase.waiting, !isFromServer { noteUnseenAnswer(index) }
         if quic[index].phase == QUICConnection.Phase.answered {
-            takeSpin(index, isFromServer: !isClientSide(index, packet, datagram.sourcePort), short.spinBit, packet.time)
+            takeSpin(index, isFromServer: isFromServer, short.spinBit, packet.time)
         }
         return true
     }

@@ -228,6 +228,18 @@ import Wire
         }
     }
 
+    @Test func dataOfTheServerBeforeItsInitialIsNotTheAnswer() throws {
+        let quic = QUICBuilder()
+        var builder = PacketBuilder()
+        builder.udp(
+            0, fromClient: true, payload: quic.clientInitial(number: 0, frames: QUICBuilder.crypto(hello())),
+            endpoints: QUICTests.parties)
+        builder.udp(
+            29, fromClient: false, payload: quic.short(fromServer: true, spin: false), endpoints: QUICTests.parties)
+        builder.udp(30, fromClient: false, payload: quic.handshake(fromServer: true), endpoints: QUICTests.parties)
+        #expect(try lines(builder) == ["quic_handshake server transaction 30.0"])
+    }
+
     @Test func aClockThatStepsBackGivesNoSample() throws {
         var builder = PacketBuilder()
         let quic = QUICBuilder()
