@@ -61,7 +61,8 @@ struct CaptureEngine: ~Copyable {
 
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
-    private var drops: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    /// More places than there are reasons.
+    private var drops: InlineArray<32, UInt64> = InlineArray(repeating: 0)
     var duplicatePackets: UInt64 = 0
     /// The engine's clock: the greatest record time seen. Timers follow it, so a clock that steps back stops them.
     private(set) var now: Int64 = .min
