@@ -96,6 +96,7 @@ extension AnalyzedSample {
         var parts: [String] = []
         if sample.notes.contains(.oneSided) { parts.append("one_sided") }
         if sample.notes.contains(.spurious) { parts.append("spurious") }
+        parts += sample.detail.words
         if sample.retries > 0 { parts.append("retries=\(sample.retries)") }
         if sample.retries > 0, sample.rtt >= 0 { parts.append("last_us=\(microseconds(sample.lower))") }
         if sample.outcome == .ambiguous {

@@ -27,13 +27,14 @@ struct EngineSample {
     /// Bounds where the outcome is ambiguous; the lower bound alone where a request was repeated.
     var lower: Int64 = 0
     var upper: Int64 = 0
+    var detail = SampleDetail()
 }
 
 /// Sizes and limits of an engine.
 struct EngineLimits {
     /// Established connections.
     var maxFlows = 65_536
-    /// Waiting DNS queries and echoes.
+    /// Waiting DNS queries, echoes and handshakes of VPNs.
     var transactions = 8_192
     /// Nanoseconds that a reply is waited for.
     var replyLimit: Int64 = 30_000_000_000
@@ -204,6 +205,7 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
+        if transactions.evicted > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] += transactions.evicted }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets

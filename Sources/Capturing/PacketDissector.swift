@@ -254,8 +254,14 @@ struct PacketDissector {
             guard let view = VXLANGPEPacket(datagram.payload), let inner = view.carries else { return nil }
             (header, carries) = (VXLANGPEPacket.headerLength, inner)
         default:
-            guard VXLANPacket(datagram.payload) != nil else { return nil }
-            (header, carries) = (VXLANPacket.headerLength, .ethernet)
+            header = VXLANPacket.headerLength
+            if VXLANPacket(datagram.payload) != nil {
+                carries = .ethernet
+            } else {
+                // Some senders keep the older port for the protocol extension.
+                guard let view = VXLANGPEPacket(datagram.payload), let inner = view.carries else { return nil }
+                carries = inner
+            }
         }
         offset &+= UDPDatagram.headerLength &+ header
         switch carries {

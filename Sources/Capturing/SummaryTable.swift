@@ -97,6 +97,9 @@ extension PassiveKind {
         case .tcpRefused: 3
         case .dns: 4
         case .icmpEcho: 5
+        case .wireguard: 9
+        case .ikev2: 10
+        case .openvpn: 11
         }
     }
 }

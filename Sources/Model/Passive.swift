@@ -10,13 +10,20 @@ public enum PassiveKind: String, Hashable, Sendable, CaseIterable {
     case tcpRefused = "tcp_refused"
     case dns
     case icmpEcho = "icmp_echo"
+    /// Initiation to response.
+    case wireguard
+    /// Each request to its response.
+    case ikev2
+    /// The client's hard reset to the server's.
+    case openvpn
 }
 
 /// Between which points a passive RTT lies.
 public enum PassiveSide: String, Hashable, Sendable, CaseIterable {
     /// Capture point to the side that answered the SYN or the query, and back.
     case server
-    /// Capture point to the side that sent the SYN or the query, and back.
+    /// Capture point to the side that sent the SYN or the query, and back. Where the server of a VPN asks (is the
+    /// peer still there?), it is the client who answers.
     case client
     /// The whole way, known from one direction alone.
     case full

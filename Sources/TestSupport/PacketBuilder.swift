@@ -126,6 +126,21 @@ extension PacketBuilder {
             extensions: extensions)
     }
 
+    /// One TCP segment with these bytes as its payload.
+    public mutating func tcp(
+        _ milliseconds: Double, fromClient: Bool, seq: UInt32, ack: UInt32, bytes: [UInt8], endpoints: Endpoints = .ipv4
+    ) {
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort, sequence: seq,
+            acknowledgement: ack, flags: [.psh, .ack]
+        ).write(payload: bytes, to: &segment)
+        add(
+            at: milliseconds, from: fromClient ? endpoints.client : endpoints.server,
+            to: fromClient ? endpoints.server : endpoints.client, protocolNumber: .tcp, payload: segment)
+    }
+
     /// One UDP datagram.
     public mutating func udp(_ milliseconds: Double, fromClient: Bool, payload: [UInt8], endpoints: Endpoints = .dns) {
         var datagram: [UInt8] = []

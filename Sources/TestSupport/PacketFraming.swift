@@ -44,7 +44,8 @@ public enum PacketFraming: Hashable, Sendable {
         case vxlanGroup
         /// VXLAN on the port that Linux took first.
         case vxlanLegacy
-        case vxlanGPE(isBridged: Bool)
+        /// On its own port or on that of VXLAN.
+        case vxlanGPE(isBridged: Bool, isOldPort: Bool = false)
         case geneve(options: [UInt8], isBridged: Bool)
         case gtpUser(sequence: UInt16?, isExtended: Bool)
     }
@@ -158,10 +159,10 @@ public enum PacketFraming: Hashable, Sendable {
         case .vxlanLegacy:
             return self.overlay(
                 .vxlan(network: 7), payload: frame, isIPv6: isIPv6, port: VXLANPacket.legacyPort)
-        case .vxlanGPE(let isBridged):
+        case .vxlanGPE(let isBridged, let isOldPort):
             return self.overlay(
                 .vxlanGPE(network: 7, carries: isBridged ? .ethernet : plain), payload: isBridged ? frame : packet,
-                isIPv6: isIPv6)
+                isIPv6: isIPv6, port: isOldPort ? VXLANPacket.port : nil)
         case .geneve(let options, let isBridged):
             return self.overlay(
                 .geneve(network: 7, type: isBridged ? .transparentEthernetBridging : type, options: options),
