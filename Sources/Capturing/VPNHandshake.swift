@@ -38,7 +38,7 @@ struct VPNHandshake {
         switch payload.byte(at: 0) {
         case 1...4:
             if let message = WireGuardMessage(payload, length: length) {
-                self.init(message)
+                self.init(message, sourcePort: datagram.sourcePort, destinationPort: datagram.destinationPort)
                 return
             }
         case 0x38, 0x40, 0x50:
@@ -53,18 +53,11 @@ struct VPNHandshake {
         guard isTranslated || datagram.sourcePort == IKEMessage.port || datagram.destinationPort == IKEMessage.port
         else { return nil }
         self.init(
-            ike: payload, length: length, isTranslated: isTranslated,
-            sourceIsServer: VPNHandshake.isServer(datagram.sourcePort, against: datagram.destinationPort),
-            destinationIsServer: VPNHandshake.isServer(datagram.destinationPort, against: datagram.sourcePort))
+            ike: payload, length: length, isTranslated: isTranslated, sourcePort: datagram.sourcePort,
+            destinationPort: datagram.destinationPort)
     }
 
-    /// Ports tell who serves where only one of them is a protocol's own.
-    private static func isServer(_ port: UInt16, against other: UInt16) -> Bool {
-        func isOwn(_ port: UInt16) -> Bool { port == IKEMessage.port || port == IKEMessage.translationPort }
-        return isOwn(port) && !isOwn(other)
-    }
-
-    private init(_ message: borrowing WireGuardMessage) {
+    private init(_ message: borrowing WireGuardMessage, sourcePort: UInt16, destinationPort: UInt16) {
         kind = .wireGuard
         switch message.type {
         case .initiation:
@@ -78,6 +71,10 @@ struct VPNHandshake {
             number = UInt64(message.receiver ?? 0)
         case .transport: role = .data
         }
+        let (asker, answerer) = role == .request ? (sourcePort, destinationPort) : (destinationPort, sourcePort)
+        // Either side may begin anew; towards a worker who is away, it is the gateway.
+        let own = WireGuardMessage.customaryPort
+        if asker == own, answerer != own { flags = .isReversed }
     }
 
     init(_ reset: borrowing OpenVPNReset) {
@@ -97,7 +94,7 @@ struct VPNHandshake {
     }
 
     private init?(
-        ike payload: RawSpan, length: Int, isTranslated: Bool, sourceIsServer: Bool, destinationIsServer: Bool
+        ike payload: RawSpan, length: Int, isTranslated: Bool, sourcePort: UInt16, destinationPort: UInt16
     ) {
         kind = .ike
         role = .data
@@ -129,9 +126,11 @@ struct VPNHandshake {
         if isResponse, exchange == IKEExchange.initialize || exchange == IKEExchange.sessionResume {
             reply.rejection = message.rejection
         }
-        let askerIsServer = isResponse ? destinationIsServer : sourceIsServer
-        let answererIsServer = isResponse ? sourceIsServer : destinationIsServer
-        if askerIsServer || !answererIsServer && !initiatorAsks { flags = .isReversed }
+        let (asker, answerer) = isResponse ? (destinationPort, sourcePort) : (sourcePort, destinationPort)
+        let isOwn = { (port: UInt16) in port == IKEMessage.port || port == IKEMessage.translationPort }
+        // Between two ports of the protocol, who opened the association is its client.
+        let isClientAsking = isOwn(asker) == isOwn(answerer) ? initiatorAsks : isOwn(answerer)
+        if !isClientAsking { flags = .isReversed }
         if let fragment = message.fragment { take(fragment, isResponse: isResponse) }
     }
 

@@ -36,6 +36,9 @@ public enum WireGuardType: UInt8, Hashable, Sendable {
 /// What a message has in clear, read in place.
 @frozen
 public struct WireGuardMessage: ~Escapable {
+    /// The port that its documentation takes for servers; none is assigned.
+    @inlinable public static var customaryPort: UInt16 { 51_820 }
+
     @usableFromInline let bytes: RawSpan
     public let type: WireGuardType
 

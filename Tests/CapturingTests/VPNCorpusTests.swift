@@ -17,7 +17,7 @@ struct RealCapture: Sendable {
             file: "wireshark/captures/wireguard-ping-tcp.pcap", kind: .wireguard,
             lines: ["server 2.518", "server 5.547"]),
         RealCapture(
-            file: "wireshark/captures/wireguard-psk.pcap", kind: .wireguard, lines: ["server 3.753", "server 5.269"]),
+            file: "wireshark/captures/wireguard-psk.pcap", kind: .wireguard, lines: ["server 3.753", "client 5.269"]),
         RealCapture(
             file: "tcpdump/tests/ikev2four.pcap", kind: .ikev2,
             lines: [

@@ -62,6 +62,22 @@ extension Endpoints {
         #expect(analysis.samples.last?.source == Endpoints.ipv4.server)
     }
 
+    @Test func aGatewayThatAsksTimesTheWayToTheWorker() throws {
+        let office = NetworkSpec(name: "Workers", prefixes: [try #require(IPPrefix("10.0.0.0/8"))])
+        let parties = Endpoints.vpn(40_000, WireGuardMessage.customaryPort)
+        var builder = PacketBuilder()
+        builder.udp(0, fromClient: false, payload: message(.initiation, sender: 1), endpoints: parties)
+        builder.udp(20, fromClient: true, payload: message(.response, receiver: 1), endpoints: parties)
+        builder.udp(5_000, fromClient: false, payload: message(.initiation, sender: 2), endpoints: parties)
+        builder.udp(5_020, fromClient: true, payload: message(.cookieReply, receiver: 2), endpoints: parties)
+        let analysis = try Analysis(bytes: builder.file(), attribution: AttributionTable(networks: [office]))
+        #expect(
+            analysis.lines == [
+                "wireguard client transaction 20.0", "wireguard client transaction unanswered [under_load]",
+            ])
+        #expect(analysis.samples.first?.source == parties.server)
+    }
+
     @Test func silenceIsATimeoutAndTheSameIndexAgainIsAmbiguous() throws {
         var builder = PacketBuilder()
         builder.udp(0, fromClient: true, payload: message(.initiation, sender: 1), endpoints: .ipv4)
