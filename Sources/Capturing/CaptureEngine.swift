@@ -195,6 +195,13 @@ struct CaptureEngine: ~Copyable {
 
     // MARK: Figures
 
+    /// Records that were not used, for whatever reason.
+    var dropped: UInt64 {
+        var sum: UInt64 = 0
+        for reason in DropReason.allCases { sum &+= drops[reason.rawValue] }
+        return sum
+    }
+
     var counters: CaptureCounters {
         var counters = CaptureCounters()
         counters.packets = packets
