@@ -18,7 +18,12 @@ enum EngineStep {
 
 /// Reads a script step by step.
 struct EngineScript: ~Escapable {
-    private static let flowCount = 32
+    private static let flowCount = 128
+    /// Of TCP and of UDP: where DNS, TLS, QUIC, tunnels and VPNs are looked for, and where nothing is.
+    private static let streamPorts: [UInt16] = [443, 53, 1194, 8_080]
+    private static let datagramPorts: [UInt16] = [
+        53, 443, 500, 4_500, 51_820, 1_194, 4_789, 4_790, 6_081, 2_152, 8_472, 14_500, 853, 5_353, 123, 9,
+    ]
     /// Longest script in steps; what follows is not read.
     static let stepLimit = 512
 
@@ -68,7 +73,7 @@ struct EngineScript: ~Escapable {
         switch operation & 7 {
         case 0, 1, 2: return segment(operation, hasPayloadBytes: false)
         case 3: return segment(operation, hasPayloadBytes: true)
-        case 4: return datagram()
+        case 4: return datagram(operation)
         case 5:
             stepTime()
             let frame = take(Int(byte()))
@@ -84,14 +89,14 @@ struct EngineScript: ~Escapable {
     private static func endpoints(_ flow: Int) -> Endpoints {
         var endpoints = flow & 8 == 0 ? Endpoints.ipv4 : .ipv6
         endpoints.clientPort = 40_000 + UInt16(flow & 7)
-        if flow & 16 != 0 { endpoints.serverPort = 53 }
+        endpoints.serverPort = streamPorts[flow >> 4 & 3]
         return endpoints
     }
 
     /// who (side, flow), flags, time, sequence, acknowledgement, payload, TSval, TSecr, SACK.
     private mutating func segment(_ operation: UInt8, hasPayloadBytes: Bool) -> EngineStep {
         let who = byte()
-        let flow = Int(who & 31)
+        let flow = Int(who & 127)
         let isClient = who & 128 == 0
         let own = flow * 2 + (isClient ? 0 : 1)
         let peer = own ^ 1
@@ -132,14 +137,14 @@ struct EngineScript: ~Escapable {
         return packet(parties, isClient, .tcp, segment, cut: hasPayloadBytes ? nil : 96)
     }
 
-    /// who (side, family), time, size, payload: DNS, or an echo where bit 6 says so.
-    private mutating func datagram() -> EngineStep {
+    /// who (side, family), time, size, payload: UDP to one of the ports above, or an echo where bit 6 says so.
+    private mutating func datagram(_ operation: UInt8) -> EngineStep {
         let who = byte()
         stepTime()
         let payload = take(Int(byte()))
         var parties = who & 8 == 0 ? Endpoints.dns : .ipv6
         parties.clientPort = 33_333 + UInt16(who & 7)
-        parties.serverPort = 53
+        parties.serverPort = EngineScript.datagramPorts[Int(operation >> 3 & 15)]
         let isClient = who & 128 == 0
         if who & 64 != 0 {
             let number: IPProtocol = parties.client.isIPv6 ? .icmpv6 : .icmp
@@ -147,7 +152,8 @@ struct EngineScript: ~Escapable {
         }
         var datagram: [UInt8] = []
         UDPHeader(
-            sourcePort: isClient ? parties.clientPort : 53, destinationPort: isClient ? 53 : parties.clientPort
+            sourcePort: isClient ? parties.clientPort : parties.serverPort,
+            destinationPort: isClient ? parties.serverPort : parties.clientPort
         ).write(payload: payload, to: &datagram)
         return packet(parties, isClient, .udp, datagram, cut: nil)
     }
