@@ -104,8 +104,6 @@ import Wire
         var builder = PacketBuilder()
         add(&builder, 0, fromClient: true, echo(false, 1, 5))
         add(&builder, 7, fromClient: false, message, from: IPAddress(v4: 0x0A00_00FE))
-        let analysis = try Analysis(builder)
-        #expect(analysis.lines == ["icmp_echo server transaction unanswered"])
-        #expect(analysis.report.drops == ["icmp": 1])
+        #expect(try Analysis(builder).samples.map(\.rtt) == [nil])
     }
 }
