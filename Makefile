@@ -13,11 +13,12 @@ TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-lin
 RELEASE = swift build -c release --static-swift-stdlib --no-color-diagnostics -Xswiftc -use-ld=lld
 RELEASE_DIR = $(shell $(RELEASE) --show-bin-path 2>/dev/null)
 
-.PHONY: help build run test lint demo install uninstall clean packages test-packages
+.PHONY: help build run test fuzz lint demo install uninstall clean packages test-packages
 
 help:
 	@echo "make run       install what is missing, build, start the daemon on this host and show the live table"
 	@echo "make test      install what is missing and run every test"
+	@echo "make fuzz      fuzz every parser and the flow table for SECONDS=30 each"
 	@echo "make demo      the lab: a network of its own where one service degrades and one dies (root)"
 	@echo "make build     both programs, release"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX): programs, unit, users, config, manual pages"
@@ -46,6 +47,10 @@ lint: test-packages
 
 test: test-packages
 	@scripts/test.sh
+
+SECONDS ?= 30
+fuzz: packages
+	@scripts/fuzz.sh $(SECONDS)
 
 # Installs what `make build` made, so that `sudo make install` builds nothing as root.
 install:

@@ -124,6 +124,7 @@ let package = Package(
             resources: [.copy("Snapshots")]),
         tests(
             "DaemonKitTests", ["DaemonKit", "Alerting", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
+        tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),
         tests("SystemTests", ["TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
     ]
@@ -150,4 +151,10 @@ if let wanted = Context.environment["TAUTLINE_MODULES"] {
     }
     package.targets.removeAll { !needed.contains($0.name) }
     package.products.removeAll { !needed.contains($0.name) }
+}
+
+// Fuzz/ is a package of its own that reads the modules as one library; no other build knows of it.
+if Context.environment["TAUTLINE_FUZZ"] != nil {
+    package.products.append(
+        .library(name: "TautlineModules", targets: ["Wire", "Statistics", "Model", "Capturing", "TestSupport"]))
 }

@@ -10,9 +10,9 @@ public enum PassiveMethod: String, Hashable, Sendable, CaseIterable {
 
 /// What became of a transaction that has no RTT. The raw value is the name in JSON.
 public enum PassiveOutcome: String, Hashable, Sendable, CaseIterable {
-    /// No reply within the limit, or until the capture ended (DNS, TLS, QUIC).
+    /// No reply within the limit, or until the capture ended (DNS, TLS, QUIC, handshakes of VPNs).
     case timeout
-    /// No reply while it was watched (a SYN, an echo request).
+    /// No reply while it was watched (a SYN, an echo request), or an ICMP error in its place; `note` names that.
     case unanswered
     /// A reply without a request.
     case orphan
@@ -40,7 +40,8 @@ public struct AnalyzedSample: Hashable, Sendable {
     public var service: String?
     /// How the service was learned; nil where there is none.
     public var serviceSource: ServiceSource?
-    /// `one_sided`, `retries=1`, an rcode and the like, with commas between; nil where there is nothing to say.
+    /// `one_sided`, `retries=1`, an rcode, an IKE exchange, an ICMP error and the like, with commas between; nil where
+    /// there is nothing to say.
     public var note: String?
 }
 

@@ -27,13 +27,14 @@ struct EngineSample {
     /// Bounds where the outcome is ambiguous; the lower bound alone where a request was repeated.
     var lower: Int64 = 0
     var upper: Int64 = 0
+    var detail = SampleDetail()
 }
 
 /// Sizes and limits of an engine.
 struct EngineLimits {
     /// Established connections.
     var maxFlows = 65_536
-    /// Waiting DNS queries and echoes.
+    /// Waiting DNS queries, echoes and handshakes of VPNs.
     var transactions = 8_192
     /// Nanoseconds that a reply is waited for.
     var replyLimit: Int64 = 30_000_000_000
@@ -69,7 +70,8 @@ struct CaptureEngine: ~Copyable {
 
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
-    private var drops: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    /// More places than there are reasons.
+    private var drops: InlineArray<32, UInt64> = InlineArray(repeating: 0)
     var duplicatePackets: UInt64 = 0
     /// The engine's clock: the greatest record time seen. Timers follow it, so a clock that steps back stops them.
     private(set) var now: Int64 = .min
@@ -203,6 +205,13 @@ struct CaptureEngine: ~Copyable {
     }
 
     // MARK: Figures
+
+    /// Records that were not used, for whatever reason.
+    var dropped: UInt64 {
+        var sum: UInt64 = 0
+        for reason in DropReason.allCases { sum &+= drops[reason.rawValue] }
+        return sum
+    }
 
     var counters: CaptureCounters {
         var counters = CaptureCounters()

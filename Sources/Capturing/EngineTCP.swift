@@ -52,6 +52,9 @@ extension CaptureEngine {
         if flows[index].has(.watchesTLS), input.payload > 0 {
             takeTLS(index, input: input, payload: segment.payload)
         }
+        if input.payload > 0, !flows[index].has(.isPastOpening) {
+            takeOpening(index, input: input, payload: segment.payload)
+        }
     }
 
     /// The canonical key; returns which side sent the packet.

@@ -186,26 +186,19 @@ extension CaptureEngine {
         tls[state].answerStart = flows[index].sides[server].nextSequence
         tls[state].hasHole = flows[index].sides[server].has(.isKnown) ? 0 : 2
         var transaction = Transaction()
-        transaction.first = time
-        transaction.last = time
-        let source = address(client, of: index)
-        let destination = address(server, of: index)
-        transaction.clientHigh = source.high
-        transaction.clientLow = source.low
-        transaction.serverHigh = destination.high
-        transaction.serverLow = destination.low
+        transaction.kind = .tls
         transaction.clientPort = port(client, of: index)
         transaction.serverPort = port(server, of: index)
-        transaction.scope = flows[index].key.scope
-        transaction.state = Transaction.State.waiting
-        transaction.isTLS = 1
+        fill(
+            &transaction, client: address(client, of: index), server: address(server, of: index),
+            scope: flows[index].key.scope, time: time)
         transaction.notes = notes.rawValue
         transaction.service = parties.service.rawValue
         transaction.flow = tls[state].owner
         transaction.generation = tls[state].generation
         transaction.fingerprint = hash.hash(tls[state].key, UInt64(tls[state].start), 1 &<< 41)
         tls[state].fingerprint = transaction.fingerprint
-        transactions.request(transaction)
+        takeRequest(transaction)
     }
 
     private mutating func repeatHello(_ index: Int, _ state: Int, at time: Int64) {

@@ -2,6 +2,7 @@
 
 internal import Model
 internal import Statistics
+internal import Wire
 
 /// RTTs of one row: exact values until there are too many, then a histogram of all.
 private struct FigureRow {
@@ -53,14 +54,16 @@ struct FigureCollector {
     /// Service, kind and side as one number, to the row's place in `byService`.
     private var places: [UInt64: Int] = [:]
 
-    /// Timeouts, refusals and failed rcodes; not what is only unknown.
+    /// Timeouts, refusals, failed rcodes and exchanges; not what is only unknown, and an orphan says nothing of anyone.
     static func isFailure(_ sample: EngineSample) -> Bool {
         switch sample.outcome {
         case .timeout, .unanswered: true
         case .orphan: false
         case .ambiguous, nil:
+            // NXDOMAIN is a true answer; the other codes are the server's failures.
             sample.kind == .tcpRefused || sample.kind == .dns && sample.rcode != 0 && sample.rcode != 3
                 || !sample.notes.isDisjoint(with: [.alert, .notTLS])
+                || IKENotification.isFailure(sample.detail.rejection)
         }
     }
 

@@ -103,6 +103,9 @@ extension PassiveKind {
         case .quicRetry: 9
         case .quicVersion: 10
         case .quicSpin: 11
+        case .wireguard: 12
+        case .ikev2: 13
+        case .openvpn: 14
         }
     }
 }

@@ -18,7 +18,7 @@ enum RejectReason: Int, CaseIterable {
     case alreadySampled
     /// The capture clock stepped back between the two packets.
     case negative
-    /// No room to keep the segment.
+    /// No room to keep the segment or the request.
     case noRoom
     /// A probe of a closed window.
     case windowProbe

@@ -21,6 +21,12 @@ public enum PassiveKind: String, Hashable, Sendable, CaseIterable {
     /// Initial to Version Negotiation.
     case quicVersion = "quic_version"
     case quicSpin = "quic_spin"
+    /// Initiation to response.
+    case wireguard
+    /// Each request to its response.
+    case ikev2
+    /// The client's hard reset to the server's.
+    case openvpn
 }
 
 /// How a service's name was learned. The raw value is the name in JSON.
@@ -37,7 +43,8 @@ public enum ServiceSource: String, Hashable, Sendable, CaseIterable {
 public enum PassiveSide: String, Hashable, Sendable, CaseIterable {
     /// Capture point to the side that answered the SYN or the query, and back.
     case server
-    /// Capture point to the side that sent the SYN or the query, and back.
+    /// Capture point to the side that sent the SYN or the query, and back. Where the server of a VPN asks (is the
+    /// peer still there?), it is the client who answers.
     case client
     /// The whole way, known from one direction alone.
     case full
