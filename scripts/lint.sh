@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 echo "swift format lint"
-swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks
+swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz/Package.swift \
+    Fuzz/Sources
 
 echo "shellcheck"
 scripts=$(grep -rlE '^#!/bin/(ba)?sh' scripts etc/hooks .ci Benchmarks)

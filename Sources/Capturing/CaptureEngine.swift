@@ -27,13 +27,14 @@ struct EngineSample {
     /// Bounds where the outcome is ambiguous; the lower bound alone where a request was repeated.
     var lower: Int64 = 0
     var upper: Int64 = 0
+    var detail = SampleDetail()
 }
 
 /// Sizes and limits of an engine.
 struct EngineLimits {
     /// Established connections.
     var maxFlows = 65_536
-    /// Waiting DNS queries and echoes.
+    /// Waiting DNS queries, echoes and handshakes of VPNs.
     var transactions = 8_192
     /// Nanoseconds that a reply is waited for.
     var replyLimit: Int64 = 30_000_000_000
@@ -57,6 +58,14 @@ struct CaptureEngine: ~Copyable {
     var transactions: TransactionTable
     var streams = DNSStreamTable()
     var names = NameTable()
+    var tls = TLSTable()
+    var quic = QUICTable()
+    var hellos = HelloTable()
+    var cipher = InitialCipher()
+    /// Initials that may still be opened in this tick; those that were not, for that reason; numbers given out.
+    var quicBudget = CaptureEngine.openedPerTick
+    var quicUnread: UInt64 = 0
+    var helloOwners: UInt64 = 0
     var summary = SummaryTable()
     var findings = TCPFindings()
     var samples: [EngineSample] = []
@@ -64,7 +73,8 @@ struct CaptureEngine: ~Copyable {
 
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
-    private var drops: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    /// More places than there are reasons.
+    private var drops: InlineArray<32, UInt64> = InlineArray(repeating: 0)
     var duplicatePackets: UInt64 = 0
     /// The engine's clock: the greatest record time seen. Timers follow it, so a clock that steps back stops them.
     private(set) var now: Int64 = .min
@@ -142,19 +152,23 @@ struct CaptureEngine: ~Copyable {
             let index = flows.nextExpired(now: nowSeconds, slice: &slice, cursor: &flowCursor)
             guard index >= 0 else { break }
             reportUnanswered(index)
+            reportUnansweredTLS(index)
             flows.remove(index, pool: &pool)
         }
         var expired = ExpiredTransactions()
         transactions.expire(now: now, slice: 128) { expired.add($0) }
         for position in 0..<expired.count { reportTimeout(expired.list[position]) }
+        sweepQUIC()
     }
 
     /// Reports everything that still waits, at the end of a file.
     mutating func finish() {
+        flush()
         var waiting: [Transaction] = []
         transactions.finish { waiting.append($0) }
         for transaction in waiting.sorted(by: { $0.first < $1.first }) { reportTimeout(transaction) }
         for index in 0..<flows.used where flows[index].has(.inUse) { reportUnanswered(index) }
+        finishQUIC()
     }
 
     // MARK: Samples
@@ -179,7 +193,7 @@ struct CaptureEngine: ~Copyable {
         }
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = sample.service
+        key.service = sample.service.withoutSource
         key.kind = sample.kind
         key.side = sample.side
         fillPeer(&key, parties: parties)
@@ -204,7 +218,7 @@ struct CaptureEngine: ~Copyable {
     func service(at server: IPAddress, port: UInt16) -> ServiceReference {
         if let name = names.name(of: server, now: nowSeconds) {
             if let service = name.service, attribution.accepts(port: port, service: service) {
-                return ServiceReference(service: service)
+                return ServiceReference(service: service).learned(.dns)
             }
             if attribution.keepsNames { return name.reference }
         }
@@ -218,6 +232,13 @@ struct CaptureEngine: ~Copyable {
 
     // MARK: Figures
 
+    /// Records that were not used, for whatever reason.
+    var dropped: UInt64 {
+        var sum: UInt64 = 0
+        for reason in DropReason.allCases { sum &+= drops[reason.rawValue] }
+        return sum
+    }
+
     var counters: CaptureCounters {
         var counters = CaptureCounters()
         counters.packets = packets
@@ -228,6 +249,8 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
+        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread
+        if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets
@@ -240,6 +263,7 @@ struct CaptureEngine: ~Copyable {
 
     /// Hands over the interval's figures and begins a new interval.
     mutating func drainSummary(interfaceName: (UInt32) -> String) -> [PassiveKey: PassiveCell] {
+        flush()
         var result: [PassiveKey: PassiveCell] = [:]
         var drained: [(SummaryKey, PassiveCell)] = []
         summary.drain { drained.append(($0, $1)) }

@@ -50,6 +50,12 @@ extension CaptureEngine {
         if flows[index].has(.isDNS), input.payload > 0 {
             takeDNSStream(index, input: input, payload: segment.payload)
         }
+        if flows[index].has(.watchesTLS), input.payload > 0 {
+            takeTLS(index, input: input, payload: segment.payload)
+        }
+        if input.payload > 0, !flows[index].has(.isPastOpening) {
+            takeOpening(index, input: input, payload: segment.payload)
+        }
     }
 
     /// A TCP header that is not all there.
@@ -113,6 +119,8 @@ extension CaptureEngine {
         findings.counters.flows &+= 1
         if key.ports &>> 16 == CaptureEngine.dnsPort || key.ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
+        } else {
+            flows[index].flags.insert(.watchesTLS)
         }
         return index
     }
@@ -174,7 +182,7 @@ extension CaptureEngine {
         guard findings.retransmitter >= 0, !keepsSamples else { return }
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = parties.service
+        key.service = parties.service.withoutSource
         key.kind = .tcpData
         key.side = flows[index].side(towards: 1 &- findings.retransmitter)
         fillPeer(&key, parties: parties)

@@ -2,6 +2,7 @@
 
 internal import Model
 internal import Statistics
+internal import Wire
 
 /// RTTs of one row: exact values until there are too many, then a histogram of all.
 private struct FigureRow {
@@ -38,6 +39,11 @@ private struct FigureRow {
         }
     }
 
+    mutating func note(_ source: ServiceSource?) {
+        guard let source, !figures.serviceSources.contains(source) else { return }
+        figures.serviceSources = ServiceSource.allCases.filter { $0 == source || figures.serviceSources.contains($0) }
+    }
+
     var finished: PassiveFigures {
         var result = figures
         let histogram = dense?.histogram ?? histogram
@@ -61,7 +67,7 @@ struct FigureCollector {
     private static let denseServiceLimit = 256
 
     /// Kind and side as one number, to the row's place in `byKind`; -1: none.
-    private var kindPlaces: InlineArray<64, Int8> = InlineArray(repeating: -1)
+    private var kindPlaces: [Int8] = Array(repeating: -1, count: 4 * PassiveKind.allCases.count)
     private var byKind: [FigureRow] = []
     private var byService: [FigureRow] = []
     /// Service, kind and side as one number, to the row's place in `byService`.
@@ -70,13 +76,16 @@ struct FigureCollector {
     private var lastKey = UInt64.max
     private var lastPlace = 0
 
-    /// Timeouts, refusals and failed rcodes; not what is only unknown.
+    /// Timeouts, refusals, failed rcodes and exchanges; not what is only unknown, and an orphan says nothing of anyone.
     static func isFailure(_ sample: EngineSample) -> Bool {
         switch sample.outcome {
         case .timeout, .unanswered: true
         case .orphan: false
         case .ambiguous, nil:
+            // NXDOMAIN is a true answer; the other codes are the server's failures.
             sample.kind == .tcpRefused || sample.kind == .dns && sample.rcode != 0 && sample.rcode != 3
+                || !sample.notes.isDisjoint(with: [.alert, .notTLS])
+                || IKENotification.isFailure(sample.detail.rejection)
         }
     }
 
@@ -87,18 +96,21 @@ struct FigureCollector {
             byKind.append(row(sample, service: nil, exactLimit: 16_384, mayBeDense: true))
         }
         byKind[Int(kindPlaces[code])].add(sample)
-        let key = UInt64(sample.service.rawValue) << 8 | UInt64(code)
+        let key = UInt64(sample.service.withoutSource.rawValue) << 8 | UInt64(code)
         if key == lastKey {
             byService[lastPlace].add(sample)
+            byService[lastPlace].note(sample.service.source)
         } else if let place = places[key] {
             lastKey = key
             lastPlace = place
             byService[place].add(sample)
+            byService[place].note(sample.service.source)
         } else if byService.count < FigureCollector.serviceLimit {
             places[key] = byService.count
             let mayBeDense = byService.count < FigureCollector.denseServiceLimit
             byService.append(row(sample, service: service(), exactLimit: 256, mayBeDense: mayBeDense))
             byService[byService.count - 1].add(sample)
+            byService[byService.count - 1].note(sample.service.source)
         }
     }
 
@@ -111,7 +123,7 @@ struct FigureCollector {
 
     /// A row for each kind and side that had a sample or a failure, in the order of the kinds.
     var kinds: [PassiveFigures] {
-        (0..<64).compactMap { kindPlaces[$0] < 0 ? nil : byKind[Int(kindPlaces[$0])].finished }
+        kindPlaces.compactMap { $0 < 0 ? nil : byKind[Int($0)].finished }
     }
 
     /// A row for each service, kind and side, by the service's name, unattributed samples last.

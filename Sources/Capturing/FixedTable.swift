@@ -62,5 +62,13 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
     }
 }
 
+extension FixedTable where Element == UInt8 {
+    /// Calls `body` with `count` bytes from `start` on.
+    func read<Result>(_ start: Int, count: Int, _ body: (RawSpan) -> Result) -> Result {
+        precondition(start >= 0 && count >= 0 && count <= self.count &- start)
+        return unsafe body(RawSpan(_unsafeStart: UnsafeRawPointer(base + start), byteCount: count))
+    }
+}
+
 // One thread owns a table and everything in it; it is handed to that thread before it starts.
 extension FixedTable: @unchecked Sendable {}

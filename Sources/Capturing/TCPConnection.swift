@@ -127,6 +127,12 @@ struct TCPConnection: BitwiseCopyable {
         static var isOneSided: Flags { Flags(rawValue: 256) }
         static var isDNS: Flags { Flags(rawValue: 512) }
         static var hasService: Flags { Flags(rawValue: 1024) }
+        /// The first bytes of both directions have been looked at, or cannot be any more.
+        static var isPastOpening: Flags { Flags(rawValue: 2048) }
+        /// The client's first bytes were a reset of OpenVPN.
+        static var awaitsReset: Flags { Flags(rawValue: 4096) }
+        /// A TLS handshake may still come: the payload is looked at.
+        static var watchesTLS: Flags { Flags(rawValue: 8192) }
     }
 
     var key = FlowKey()
@@ -184,6 +190,7 @@ struct TCPConnection: BitwiseCopyable {
         }
         handshake = TCPHandshake()
         flags = flags.intersection([.inUse, .isEstablished, .isDNS])
+        if !has(.isDNS) { flags.insert(.watchesTLS) }
         packets = 0
     }
 }
