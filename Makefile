@@ -4,22 +4,28 @@ PREFIX ?= /usr
 DESTDIR ?=
 SYSCONFDIR ?= /etc
 
-BUILD_PACKAGES = libpcap-dev libsqlite3-dev pkg-config
+BUILD_PACKAGES = libpcap-dev libsqlite3-dev libssl-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
-	shellcheck mandoc systemd
+	shellcheck mandoc systemd valgrind
+BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server tcpreplay iproute2
 
 # Static: the programs run on a host without Swift. lld, because gold warns about a call in Foundation's own archive.
 # No colours, because they are a compiler option: a build on a terminal and one in a pipe would each redo the other's.
 RELEASE = swift build -c release --static-swift-stdlib --no-color-diagnostics -Xswiftc -use-ld=lld
+# The engine alone, in a place of its own: a minute to build where the whole command takes several.
+ENGINE = TAUTLINE_MODULES=tautbench $(RELEASE) --scratch-path .build-bench
 RELEASE_DIR = $(shell $(RELEASE) --show-bin-path 2>/dev/null)
 
-.PHONY: help build run test lint demo install uninstall clean packages test-packages
+.PHONY: help build run test fuzz lint demo bench bench-check bench-live install uninstall clean packages \
+	test-packages
 
 help:
 	@echo "make run       install what is missing, build, start the daemon on this host and show the live table"
 	@echo "make test      install what is missing and run every test"
+	@echo "make fuzz      fuzz every parser and the flow table for SECONDS=30 each"
 	@echo "make demo      the lab: a network of its own where one service degrades and one dies (root)"
 	@echo "make build     both programs, release"
+	@echo "make bench     taut analyze beside libpcap's empty loop, tcptrace and argus, on the same files"
 	@echo "make install   DESTDIR= PREFIX=$(PREFIX): programs, unit, users, config, manual pages"
 	@echo "make lint      format, shell scripts, unit, manual pages"
 	@echo "make clean     remove what was built, and .run"
@@ -46,6 +52,25 @@ lint: test-packages
 
 test: test-packages
 	@scripts/test.sh
+
+bench: build
+	@scripts/install-packages.sh $(BENCH_PACKAGES)
+	@Benchmarks/compare.sh "$(RELEASE_DIR)/taut"
+
+# Exact figures against Benchmarks/thresholds; part of `make test`.
+bench-check: test-packages
+	$(ENGINE) --product tautbench
+	@Benchmarks/check.sh "$$($(ENGINE) --show-bin-path 2>/dev/null)/tautbench"
+
+# A veth pair and tcpreplay (root).
+bench-live: packages
+	@scripts/install-packages.sh $(BENCH_PACKAGES)
+	$(ENGINE) --product tautbench
+	@Benchmarks/live.sh "$$($(ENGINE) --show-bin-path 2>/dev/null)/tautbench"
+
+SECONDS ?= 30
+fuzz: packages
+	@scripts/fuzz.sh $(SECONDS)
 
 # Installs what `make build` made, so that `sudo make install` builds nothing as root.
 install:

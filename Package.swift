@@ -63,6 +63,7 @@ let package = Package(
         // Layer 0: C headers that `import Glibc` does not expose.
         .target(name: "CLinux"),
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // Layer 1: pure values, no I/O, no Foundation.
         module("Wire"),
@@ -74,7 +75,7 @@ let package = Package(
 
         // Layer 3: the five trades, which know nothing of each other.
         module("Probing", ["Model", "LinuxSystem", "Wire", "Statistics", "CLinux"]),
-        module("Capturing", ["Model", "LinuxSystem", "Wire", "Statistics", "CLinux", "CPcap"]),
+        module("Capturing", ["Model", "LinuxSystem", "Wire", "Statistics", "CLinux", "CPcap", "CCrypto"]),
         module("Storing", ["Model", "LinuxSystem", "Statistics", "Wire", grdb, grdbSQLite]),
         module("Alerting", ["Model", "LinuxSystem", "Statistics", "Wire", "CLinux", subprocess, systemPackage]),
         module("Configuring", ["Model", "Wire", yams]),
@@ -102,7 +103,8 @@ let package = Package(
 
         // The lab and the builders of test data; never linked into a program.
         .target(
-            name: "TestSupport", dependencies: ["Wire", "LinuxSystem", "Model", "CLinux"], swiftSettings: relaxed),
+            name: "TestSupport", dependencies: ["Wire", "LinuxSystem", "Model", "CLinux", "CCrypto"],
+            swiftSettings: relaxed),
 
         .executableTarget(name: "tautlab", dependencies: ["TestSupport"], swiftSettings: relaxed),
 
@@ -110,6 +112,10 @@ let package = Package(
         .executableTarget(
             name: "storebench", dependencies: ["Storing", "Model", "Wire"], path: "Benchmarks/storage",
             exclude: ["README.md", "cold.sh", "peers.sh", "stall.sh"], swiftSettings: relaxed),
+        // The engine alone, for `make bench-check`.
+        .executableTarget(
+            name: "tautbench", dependencies: ["Capturing", "Model"], path: "Benchmarks/tautbench",
+            swiftSettings: relaxed),
 
         tests("WireTests", ["Wire", "TestSupport"]),
         tests("StatisticsTests", ["Statistics"]),
@@ -127,6 +133,7 @@ let package = Package(
             resources: [.copy("Snapshots")]),
         tests(
             "DaemonKitTests", ["DaemonKit", "Alerting", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
+        tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),
         tests("SystemTests", ["TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
     ]
@@ -153,4 +160,10 @@ if let wanted = Context.environment["TAUTLINE_MODULES"] {
     }
     package.targets.removeAll { !needed.contains($0.name) }
     package.products.removeAll { !needed.contains($0.name) }
+}
+
+// Fuzz/ is a package of its own that reads the modules as one library; no other build knows of it.
+if Context.environment["TAUTLINE_FUZZ"] != nil {
+    package.products.append(
+        .library(name: "TautlineModules", targets: ["Wire", "Statistics", "Model", "Capturing", "TestSupport"]))
 }

@@ -4,10 +4,11 @@ set -eu
 cd "$(dirname "$0")/.."
 
 echo "swift format lint"
-swift format lint --strict --recursive --parallel Package.swift Sources Tests
+swift format lint --strict --recursive --parallel Package.swift Sources Tests Benchmarks Fuzz/Package.swift \
+    Fuzz/Sources
 
 echo "shellcheck"
-scripts=$(grep -rlE '^#!/bin/(ba)?sh' scripts etc/hooks .ci)
+scripts=$(grep -rlE '^#!/bin/(ba)?sh' scripts etc/hooks .ci Benchmarks)
 # shellcheck disable=SC2086 # No name of ours holds a blank.
 shellcheck $scripts
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Lint, a debug build without warnings, every test, and the counts at the end.
+# Lint, a debug build without warnings, every test, a short run of every fuzz target, and the counts at the end.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,9 +24,17 @@ run() {
         status=1
     fi
 }
-run --skip SystemTests
+run --skip '^SystemTests\.'
 # These measure time against a known truth, so they have the machine to themselves.
-run --no-parallel --filter SystemTests
+run --no-parallel --filter '^SystemTests\.'
+
+echo
+echo "== fuzzing"
+scripts/fuzz.sh "${TAUTLINE_FUZZ_SECONDS:-30}" || status=1
+
+echo
+echo "== instructions and heap blocks a packet"
+make --no-print-directory bench-check || status=1
 
 echo
 echo "== failures"

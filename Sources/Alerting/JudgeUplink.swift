@@ -143,6 +143,8 @@ extension Judge {
             let track = tracks[slot]
             let isHit = layer == .link ? track.ownLinkReason != nil : track.isFailing
             guard isHit else { continue }
+            // What answered before our link went does not say that it is back.
+            if fault == nil, layer == .link { tracks[slot].restartAnswers() }
             affected += 1
             reason = reason ?? track.ownLinkReason
             for probe in track.probes {

@@ -84,6 +84,14 @@ struct ProbeTrack: Sendable {
         window.removeAll()
     }
 
+    /// The row of answers begins anew: those before a hole that was ours say nothing of what came after it.
+    mutating func restartAnswers() {
+        guard answers > 0 else { return }
+        answers = 0
+        answersBegan = nil
+        runBegan = nil
+    }
+
     mutating func forgetWindow() { window.removeAll() }
 
     /// Failed rounds in a row that mean down. `downAfter`, unless the probe is known to lose packets: then as many

@@ -116,6 +116,10 @@ struct TargetTrack: Sendable {
         pendingSince = nil
     }
 
+    mutating func restartAnswers() {
+        for index in probes.indices { probes[index].restartAnswers() }
+    }
+
     /// Rounds of an outage that was judged say nothing of the loss that follows it.
     mutating func forgetWindows() {
         for index in probes.indices { probes[index].forgetWindow() }

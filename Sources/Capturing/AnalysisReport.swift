@@ -5,14 +5,14 @@ public import Wire
 
 /// How a passive sample was matched. The raw value is the name in JSON.
 public enum PassiveMethod: String, Hashable, Sendable, CaseIterable {
-    case syn, seq, timestamp, sack, transaction
+    case syn, seq, timestamp, sack, transaction, spin
 }
 
 /// What became of a transaction that has no RTT. The raw value is the name in JSON.
 public enum PassiveOutcome: String, Hashable, Sendable, CaseIterable {
-    /// No reply within the limit, or until the capture ended (DNS).
+    /// No reply within the limit, or until the capture ended (DNS, TLS, QUIC, handshakes of VPNs).
     case timeout
-    /// No reply while it was watched (a SYN, an echo request).
+    /// No reply while it was watched (a SYN, an echo request), or an ICMP error in its place; `note` names that.
     case unanswered
     /// A reply without a request.
     case orphan
@@ -38,7 +38,10 @@ public struct AnalyzedSample: Hashable, Sendable {
     /// nil where the link type does not tell.
     public var interface: String?
     public var service: String?
-    /// `one_sided`, `retries=1`, an rcode and the like, with commas between; nil where there is nothing to say.
+    /// How the service was learned; nil where there is none.
+    public var serviceSource: ServiceSource?
+    /// `one_sided`, `retries=1`, an rcode, an IKE exchange, an ICMP error and the like, with commas between; nil where
+    /// there is nothing to say.
     public var note: String?
 }
 
@@ -46,6 +49,8 @@ public struct AnalyzedSample: Hashable, Sendable {
 public struct PassiveFigures: Hashable, Sendable {
     /// nil in `AnalysisReport.kinds`; in `services` the service's name, nil for unattributed samples.
     public var service: String?
+    /// How the service was learned, in the order of `ServiceSource`; empty where there is none.
+    public var serviceSources: [ServiceSource] = []
     public var kind: PassiveKind
     public var side: PassiveSide
     /// Samples with an RTT.

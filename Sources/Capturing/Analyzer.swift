@@ -18,12 +18,21 @@ public enum Analyzer {
         file: String, attribution: AttributionTable = AttributionTable(),
         onSample: ((AnalyzedSample) -> Void)? = nil, onProgress: ((_ done: Int64, _ total: Int64) -> Void)? = nil
     ) throws(CaptureError) -> AnalysisReport {
+        try run(
+            file: file, attribution: attribution, limits: EngineLimits(), onSample: onSample, onProgress: onProgress)
+    }
+
+    /// The same with tables of other sizes.
+    static func run(
+        file: String, attribution: AttributionTable, limits: EngineLimits, onSample: ((AnalyzedSample) -> Void)? = nil,
+        onProgress: ((_ done: Int64, _ total: Int64) -> Void)? = nil
+    ) throws(CaptureError) -> AnalysisReport {
         let source = try PacketSource.open(file: file)
         let link = source.link
         let engine = UnsafeMutablePointer<CaptureEngine>.allocate(capacity: 1)
         unsafe engine.initialize(
             to: CaptureEngine(
-                link: link.layer, attribution: attribution, limits: EngineLimits(), keepsSamples: true))
+                link: link.layer, attribution: attribution, limits: limits, keepsSamples: true))
         defer {
             unsafe engine.deinitialize(count: 1)
             unsafe engine.deallocate()
@@ -89,13 +98,14 @@ extension AnalyzedSample {
             sourcePort: sample.sourcePort, destination: sample.destination,
             destinationPort: sample.destinationPort,
             interface: sample.interface == 0 ? nil : "if\(sample.interface)", service: service,
-            note: AnalyzedSample.note(of: sample))
+            serviceSource: service == nil ? nil : sample.service.source, note: AnalyzedSample.note(of: sample))
     }
 
     private static func note(of sample: EngineSample) -> String? {
         var parts: [String] = []
         if sample.notes.contains(.oneSided) { parts.append("one_sided") }
         if sample.notes.contains(.spurious) { parts.append("spurious") }
+        parts += sample.detail.words
         if sample.retries > 0 { parts.append("retries=\(sample.retries)") }
         if sample.retries > 0, sample.rtt >= 0 { parts.append("last_us=\(microseconds(sample.lower))") }
         if sample.outcome == .ambiguous {
@@ -105,6 +115,11 @@ extension AnalyzedSample {
         if sample.notes.contains(.noData) { parts.append("NODATA") }
         if sample.notes.contains(.truncated) { parts.append("truncated") }
         if sample.notes.contains(.overTCP) { parts.append("tcp") }
+        if sample.notes.contains(.afterRetry) { parts.append("after_retry") }
+        if sample.notes.contains(.encryptedHello) { parts.append("ech") }
+        if sample.notes.contains(.earlyData) { parts.append("early_data") }
+        if sample.notes.contains(.alert) { parts.append("alert") }
+        if sample.notes.contains(.notTLS) { parts.append("not_tls") }
         return parts.isEmpty ? nil : parts.joined(separator: ",")
     }
 

@@ -27,13 +27,14 @@ struct EngineSample {
     /// Bounds where the outcome is ambiguous; the lower bound alone where a request was repeated.
     var lower: Int64 = 0
     var upper: Int64 = 0
+    var detail = SampleDetail()
 }
 
 /// Sizes and limits of an engine.
 struct EngineLimits {
     /// Established connections.
     var maxFlows = 65_536
-    /// Waiting DNS queries and echoes.
+    /// Waiting DNS queries, echoes and handshakes of VPNs.
     var transactions = 8_192
     /// Nanoseconds that a reply is waited for.
     var replyLimit: Int64 = 30_000_000_000
@@ -43,8 +44,11 @@ struct CaptureEngine: ~Copyable {
     /// Housekeeping runs once per this much packet time, in nanoseconds, and looks at one part of each table.
     private static var tick: Int64 { 100_000_000 }
     private static var partsPerSweep: Int { 64 }
+    /// Connections from which on their entries no longer fit the processor's own cache, so that batches pay.
+    private static var batchThreshold: UInt64 { 1_024 }
 
-    private let dissector: PacketDissector
+    let dissector: PacketDissector
+    var batch = PacketBatch()
     let attribution: AttributionTable
     /// Whether samples are kept in `samples` for the caller, who empties it.
     let keepsSamples: Bool
@@ -54,6 +58,14 @@ struct CaptureEngine: ~Copyable {
     var transactions: TransactionTable
     var streams = DNSStreamTable()
     var names = NameTable()
+    var tls = TLSTable()
+    var quic = QUICTable()
+    var hellos = HelloTable()
+    var cipher = InitialCipher()
+    /// Initials that may still be opened in this tick; those that were not, for that reason; numbers given out.
+    var quicBudget = CaptureEngine.openedPerTick
+    var quicUnread: UInt64 = 0
+    var helloOwners: UInt64 = 0
     var summary = SummaryTable()
     var findings = TCPFindings()
     var samples: [EngineSample] = []
@@ -61,7 +73,8 @@ struct CaptureEngine: ~Copyable {
 
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
-    private var drops: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    /// More places than there are reasons.
+    private var drops: InlineArray<32, UInt64> = InlineArray(repeating: 0)
     var duplicatePackets: UInt64 = 0
     /// The engine's clock: the greatest record time seen. Timers follow it, so a clock that steps back stops them.
     private(set) var now: Int64 = .min
@@ -75,27 +88,45 @@ struct CaptureEngine: ~Copyable {
         self.attribution = attribution
         self.keepsSamples = keepsSamples
         flows = FlowTable(maxFlows: limits.maxFlows)
-        pool = SegmentPool(chunks: flows.capacity * 5 / 2)
+        pool = SegmentPool(chunks: flows.capacity * 15 / 8)
         transactions = TransactionTable(count: limits.transactions, limit: limits.replyLimit)
         if keepsSamples { samples.reserveCapacity(1_024) }
     }
 
     /// Takes one record: its time in nanoseconds since 1970, its length on the wire and what was captured of it.
+    ///
+    /// What it comes to may wait for the end of its batch; `flush` ends that.
     @inline(__always)
     mutating func process(time: Int64, wireLength: Int, record: RawSpan) {
         packets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
-        if time > now { advance(to: time) }
         if time < earliest { earliest = time }
         var packet = DissectedPacket()
         packet.time = time
         packet.wireLength = wireLength
         if let reason = dissector.dissect(record, into: &packet) {
             drop(reason)
-            return
+            if time > now { passTime(time) }
+        } else if flows.counters.active < CaptureEngine.batchThreshold, batch.isEmpty {
+            take(packet, record: record)
+        } else {
+            enqueue(packet, record: record)
         }
+    }
+
+    /// The clock of a packet that is of no use must not overtake the ones that wait.
+    private mutating func passTime(_ time: Int64) {
+        flush()
+        advance(to: time)
+    }
+
+    /// A dissected packet, in its turn.
+    @inline(__always)
+    mutating func take(_ packet: DissectedPacket, record: RawSpan) {
+        if packet.time > now { advance(to: packet.time) }
         if packet.protocolNumber == .tcp {
-            takeTCP(packet, record: record)
+            guard let place = place(of: packet, record: record) else { return dropTruncated(packet) }
+            takeTCP(packet, record: record, place: place)
         } else {
             takeDatagram(packet, record: record)
         }
@@ -121,19 +152,23 @@ struct CaptureEngine: ~Copyable {
             let index = flows.nextExpired(now: nowSeconds, slice: &slice, cursor: &flowCursor)
             guard index >= 0 else { break }
             reportUnanswered(index)
+            reportUnansweredTLS(index)
             flows.remove(index, pool: &pool)
         }
         var expired = ExpiredTransactions()
         transactions.expire(now: now, slice: 128) { expired.add($0) }
         for position in 0..<expired.count { reportTimeout(expired.list[position]) }
+        sweepQUIC()
     }
 
     /// Reports everything that still waits, at the end of a file.
     mutating func finish() {
+        flush()
         var waiting: [Transaction] = []
         transactions.finish { waiting.append($0) }
         for transaction in waiting.sorted(by: { $0.first < $1.first }) { reportTimeout(transaction) }
         for index in 0..<flows.used where flows[index].has(.inUse) { reportUnanswered(index) }
+        finishQUIC()
     }
 
     // MARK: Samples
@@ -151,14 +186,18 @@ struct CaptureEngine: ~Copyable {
     /// Files a sample and keeps it where the caller wants it.
     @inline(__always)
     mutating func emit(_ sample: EngineSample, parties: Parties, failures: UInt64) {
+        // Who keeps samples makes the figures of them, and never drains the summary.
+        if keepsSamples {
+            samples.append(sample)
+            return
+        }
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = sample.service
+        key.service = sample.service.withoutSource
         key.kind = sample.kind
         key.side = sample.side
         fillPeer(&key, parties: parties)
         summary.add(key, rtt: sample.rtt, failures: failures)
-        if keepsSamples { samples.append(sample) }
     }
 
     func fillPeer(_ key: inout SummaryKey, parties: Parties) {
@@ -179,7 +218,7 @@ struct CaptureEngine: ~Copyable {
     func service(at server: IPAddress, port: UInt16) -> ServiceReference {
         if let name = names.name(of: server, now: nowSeconds) {
             if let service = name.service, attribution.accepts(port: port, service: service) {
-                return ServiceReference(service: service)
+                return ServiceReference(service: service).learned(.dns)
             }
             if attribution.keepsNames { return name.reference }
         }
@@ -193,6 +232,13 @@ struct CaptureEngine: ~Copyable {
 
     // MARK: Figures
 
+    /// Records that were not used, for whatever reason.
+    var dropped: UInt64 {
+        var sum: UInt64 = 0
+        for reason in DropReason.allCases { sum &+= drops[reason.rawValue] }
+        return sum
+    }
+
     var counters: CaptureCounters {
         var counters = CaptureCounters()
         counters.packets = packets
@@ -203,6 +249,8 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
+        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread
+        if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets
@@ -215,6 +263,7 @@ struct CaptureEngine: ~Copyable {
 
     /// Hands over the interval's figures and begins a new interval.
     mutating func drainSummary(interfaceName: (UInt32) -> String) -> [PassiveKey: PassiveCell] {
+        flush()
         var result: [PassiveKey: PassiveCell] = [:]
         var drained: [(SummaryKey, PassiveCell)] = []
         summary.drain { drained.append(($0, $1)) }

@@ -16,9 +16,9 @@ enum DropReason: Int, CaseIterable {
     case fragment
     /// An IP protocol that nothing is measured of.
     case protocolNumber
-    /// UDP that is not DNS.
+    /// UDP of no protocol that is measured, or of a QUIC connection whose handshake was not seen.
     case udp
-    /// ICMP that is no echo.
+    /// ICMP that is neither an echo nor one of the errors below.
     case icmp
     /// More headers inside one another than are followed.
     case tooDeep
@@ -28,6 +28,16 @@ enum DropReason: Int, CaseIterable {
     case noFlow
     /// The flow table had no room.
     case tableFull
+    /// An ICMP error about a packet that was not waiting for an answer here: no way to its destination.
+    case icmpUnreachable
+    /// Likewise: its time to live ran out, or the time for putting it together.
+    case icmpTimeExceeded
+    /// Likewise: too big for the next hop.
+    case icmpTooBig
+    /// Packets inside a VPN: ESP, with and without UDP, its keepalives, WireGuard transport.
+    case vpnData
+    /// IKE version 1, which is not measured.
+    case ikeVersion1
 
     var name: String {
         switch self {
@@ -43,6 +53,11 @@ enum DropReason: Int, CaseIterable {
         case .duplicate: "duplicate"
         case .noFlow: "no-flow"
         case .tableFull: "table-full"
+        case .icmpUnreachable: "icmp-unreachable"
+        case .icmpTimeExceeded: "icmp-time-exceeded"
+        case .icmpTooBig: "icmp-too-big"
+        case .vpnData: "vpn-data"
+        case .ikeVersion1: "ikev1"
         }
     }
 }

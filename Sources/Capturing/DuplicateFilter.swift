@@ -6,9 +6,9 @@
 /// counting it as a retransmission.
 struct DuplicateFilter: ~Copyable {
     struct Entry: BitwiseCopyable {
-        var fingerprint: UInt64 = 0
+        /// 48 bits of the fingerprint, never all zero, above the IP identification.
+        var tag: UInt64 = 0
         var time: Int64 = 0
-        var identification: UInt16 = 0
     }
 
     private static var size: Int { 4_096 }
@@ -18,6 +18,28 @@ struct DuplicateFilter: ~Copyable {
     private var entries: FixedTable<Entry> = FixedTable(zeroed: DuplicateFilter.size)
     private let hash = KeyedHash()
 
+    /// A keyed hash of everything that tells one segment of a flow (by its key's hash) from another.
+    @inline(__always)
+    func fingerprint(flow: UInt64, input: TCPInput, checksum: UInt16, window: UInt16) -> UInt64 {
+        let shape =
+            UInt64(input.payload & 0xFFFF) &<< 48 | UInt64(checksum) &<< 32 | UInt64(window) &<< 16
+            | UInt64(input.flags) &<< 8 | UInt64(truncatingIfNeeded: input.sender)
+        // Checksums left to the card do not tell acknowledgements with different SACK blocks apart.
+        return hash.hash(
+            UInt64(input.sequence) &<< 32 | UInt64(input.acknowledgement), shape,
+            UInt64(input.timestampValue) &<< 32 | UInt64(input.timestampEcho),
+            UInt64(input.selectiveLeft) &<< 32 | UInt64(input.selectiveRight), flow) | 1 &<< 63
+    }
+
+    @inline(__always)
+    private func slot(_ fingerprint: UInt64) -> Int {
+        Int(truncatingIfNeeded: fingerprint) & (DuplicateFilter.size &- 1)
+    }
+
+    /// A hint that this fingerprint will be asked for soon.
+    @inline(__always)
+    func prefetch(_ fingerprint: UInt64) { entries.prefetch(slot(fingerprint)) }
+
     /// Whether the same segment of the same flow and side was seen just before.
     ///
     /// Equal IP identifications tell a copy for certain within the window. Where they differ or there is none, a
@@ -25,28 +47,19 @@ struct DuplicateFilter: ~Copyable {
     /// must be below half of `minimumRTT` (nanoseconds; 0: not known).
     @inline(__always)
     mutating func isDuplicate(
-        flow: Int, input: TCPInput, checksum: UInt16, window: UInt16, identification: UInt16, minimumRTT: UInt32
+        _ fingerprint: UInt64, at time: Int64, identification: UInt16, minimumRTT: UInt32
     ) -> Bool {
-        let shape =
-            UInt64(input.payload & 0xFFFF) &<< 48 | UInt64(checksum) &<< 32 | UInt64(window) &<< 16
-            | UInt64(input.flags) &<< 8 | UInt64(truncatingIfNeeded: input.sender)
-        // Checksums left to the card do not tell acknowledgements with different SACK blocks apart.
-        let fingerprint =
-            hash.hash(
-                UInt64(input.sequence) &<< 32 | UInt64(input.acknowledgement), shape,
-                UInt64(input.timestampValue) &<< 32 | UInt64(input.timestampEcho),
-                UInt64(input.selectiveLeft) &<< 32 | UInt64(input.selectiveRight),
-                UInt64(truncatingIfNeeded: flow)) | 1
-        let slot = Int(truncatingIfNeeded: fingerprint &>> 40) & (DuplicateFilter.size &- 1)
+        let slot = slot(fingerprint)
+        let tag = fingerprint & ~0xFFFF
         let entry = entries[slot]
-        if entry.fingerprint == fingerprint {
-            let distance = input.time &- entry.time
+        if entry.tag & ~0xFFFF == tag {
+            let distance = time &- entry.time
             if distance >= 0, distance < DuplicateFilter.window {
-                if identification != 0, identification == entry.identification { return true }
+                if identification != 0, UInt64(identification) == entry.tag & 0xFFFF { return true }
                 if minimumRTT == 0 || distance < Int64(minimumRTT) / 2 { return true }
             }
         }
-        entries[slot] = Entry(fingerprint: fingerprint, time: input.time, identification: identification)
+        entries[slot] = Entry(tag: tag | UInt64(identification), time: time)
         return false
     }
 }

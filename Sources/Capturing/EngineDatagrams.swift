@@ -1,4 +1,4 @@
-// Transactions in the engine: DNS over UDP and TCP, ICMP echo.
+// Transactions in the engine: which datagram is whose, DNS over UDP and TCP, and what becomes of a request.
 
 internal import Model
 internal import Wire
@@ -50,16 +50,8 @@ extension CaptureEngine {
         let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
         switch packet.protocolNumber {
         case .udp: takeUDP(packet, bytes: bytes)
-        case .icmp where packet.source.isIPv4:
-            guard let message = ICMPv4Message(bytes) else { return drop(.truncated) }
-            guard message.isEchoRequest || message.isEchoReply else { return drop(.icmp) }
-            takeEcho(
-                packet, isReply: message.isEchoReply, identifier: message.identifier, sequence: message.sequence)
-        case .icmpv6 where packet.source.isIPv6:
-            guard let message = ICMPv6Message(bytes) else { return drop(.truncated) }
-            guard message.isEchoRequest || message.isEchoReply else { return drop(.icmp) }
-            takeEcho(
-                packet, isReply: message.isEchoReply, identifier: message.identifier, sequence: message.sequence)
+        case .icmp where packet.source.isIPv4: takeICMPv4(packet, bytes: bytes)
+        case .icmpv6 where packet.source.isIPv6: takeICMPv6(packet, bytes: bytes)
         default: drop(.protocolNumber)
         }
     }
@@ -70,7 +62,11 @@ extension CaptureEngine {
             return
         }
         guard datagram.sourcePort == CaptureEngine.dnsPort || datagram.destinationPort == CaptureEngine.dnsPort
-        else { return drop(.udp) }
+        else {
+            // QUIC first: on port 4500, anything but a marker of zeros is taken for ESP.
+            if !takeQUIC(packet, datagram), !takeHandshake(packet, datagram) { drop(.udp) }
+            return
+        }
         guard let summary = DNSSummary(datagram.payload, hash: hash) else {
             drop(packet.captured < packet.length ? .truncated : .malformed)
             return
@@ -89,39 +85,32 @@ extension CaptureEngine {
         destinationPort: UInt16, scope: UInt32, isOverTCP: Bool
     ) -> Bool {
         guard message.opcode == 0 else { return false }
-        let client = message.isResponse ? destination : source
-        let server = message.isResponse ? source : destination
+        let isResponse = message.isResponse
+        let transaction = dnsTransaction(
+            message, time: time, client: isResponse ? destination : source,
+            clientPort: isResponse ? destinationPort : sourcePort, server: isResponse ? source : destination,
+            serverPort: isResponse ? sourcePort : destinationPort, scope: scope, isOverTCP: isOverTCP)
+        if isResponse { return takeReply(transaction, at: time, reply: TransactionReply(dns: message)) }
+        takeRequest(transaction)
+        return false
+    }
+
+    /// As the query is noted, whichever of query and reply is at hand.
+    func dnsTransaction(
+        _ message: DNSSummary, time: Int64, client: IPAddress, clientPort: UInt16, server: IPAddress,
+        serverPort: UInt16, scope: UInt32, isOverTCP: Bool
+    ) -> Transaction {
         var transaction = Transaction()
-        transaction.clientPort = message.isResponse ? destinationPort : sourcePort
-        transaction.serverPort = message.isResponse ? sourcePort : destinationPort
-        transaction.isOverTCP = isOverTCP ? 1 : 0
+        transaction.clientPort = clientPort
+        transaction.serverPort = serverPort
+        if isOverTCP { transaction.flags = .overTCP }
         fill(&transaction, client: client, server: server, scope: scope, time: time)
         transaction.fingerprint = fingerprint(
             transaction, UInt64(message.id) | (isOverTCP ? 1 &<< 16 : 0), message.question)
-        guard message.isResponse else {
-            transactions.request(transaction)
-            return false
-        }
-        return takeReply(transaction, at: time, dns: message)
+        return transaction
     }
 
-    private mutating func takeEcho(_ packet: DissectedPacket, isReply: Bool, identifier: UInt16, sequence: UInt16) {
-        var transaction = Transaction()
-        transaction.isEcho = 1
-        fill(
-            &transaction, client: isReply ? packet.destination : packet.source,
-            server: isReply ? packet.source : packet.destination,
-            scope: packet.interface | (packet.source.isIPv6 ? FlowKey.ipv6 : 0), time: packet.time)
-        transaction.fingerprint = fingerprint(
-            transaction, UInt64(identifier) &<< 16 | UInt64(sequence) | 1 &<< 40, 0)
-        if isReply {
-            takeReply(transaction, at: packet.time, dns: nil)
-        } else {
-            transactions.request(transaction)
-        }
-    }
-
-    private func fill(
+    func fill(
         _ transaction: inout Transaction, client: IPAddress, server: IPAddress, scope: UInt32, time: Int64
     ) {
         transaction.first = time
@@ -134,7 +123,7 @@ extension CaptureEngine {
         transaction.state = Transaction.State.waiting
     }
 
-    private func fingerprint(_ transaction: Transaction, _ small: UInt64, _ question: UInt64) -> UInt64 {
+    func fingerprint(_ transaction: Transaction, _ small: UInt64, _ question: UInt64) -> UInt64 {
         let ports = UInt64(transaction.clientPort) &<< 16 | UInt64(transaction.serverPort)
         let parties = hash.hash(
             transaction.clientHigh, transaction.clientLow, transaction.serverHigh, transaction.serverLow,
@@ -142,88 +131,84 @@ extension CaptureEngine {
         return hash.hash(parties, question, small)
     }
 
-    /// Matches a reply. `transaction` is as its request would have been.
+    /// Notes a request, or counts it as one that came by before.
+    mutating func takeRequest(_ transaction: Transaction) {
+        if case .duplicate = transactions.request(transaction) { duplicatePackets &+= 1 }
+    }
+
+    /// Matches a reply; true where it ended a request with a time. `transaction` is as its request would have been.
     @discardableResult
-    private mutating func takeReply(_ transaction: Transaction, at time: Int64, dns: DNSSummary?) -> Bool {
-        switch transactions.reply(transaction.fingerprint, at: time) {
-        case .duplicate:
-            duplicatePackets &+= 1
-            return false
+    mutating func takeReply(_ transaction: Transaction, at time: Int64, reply: TransactionReply) -> Bool {
+        switch transactions.reply(transaction.fingerprint, at: time, part: reply.part, all: reply.allParts) {
+        case .duplicate: duplicatePackets &+= 1
+        case .part: break
         case .orphan:
-            emit(transaction, outcome: .orphan, time: time, rtt: -1, dns: dns)
-            return false
+            guard reply.isTold else { return false }
+            emit(transaction, outcome: .orphan, time: time, rtt: -1, reply: reply)
         case .answered(let request):
             let rtt = time &- request.first
             if rtt < 0 {
                 findings.counters.reject(.negative)
             } else if rtt > transactions.limit {
-                emit(request, outcome: .timeout, time: time, rtt: -1, dns: dns)
-            } else if request.isEcho != 0, request.retries > 0 {
-                // The same identifier and number twice: which of them the reply answers cannot be told.
+                emit(request, outcome: .timeout, time: time, rtt: -1, reply: reply)
+            } else if request.kind != .dns, request.retries > 0 {
+                // The same request twice: which copy is answered cannot be told. A resolver's client waits from the
+                // first, so that is what is timed of DNS.
                 findings.counters.reject(.ambiguous)
+                emit(request, outcome: .ambiguous, time: time, rtt: -1, reply: reply)
             } else {
-                emit(request, outcome: nil, time: time, rtt: rtt, dns: dns)
+                emit(request, outcome: nil, time: time, rtt: rtt, reply: reply)
                 return true
             }
-            return false
         }
+        return false
     }
 
     mutating func reportTimeout(_ request: Transaction) {
-        emit(request, outcome: request.isEcho != 0 ? .unanswered : .timeout, time: request.last, rtt: -1, dns: nil)
+        if request.kind == .tls { return emitTLS(request, outcome: .timeout, time: request.last, rtt: -1) }
+        emit(
+            request, outcome: request.kind == .echo ? .unanswered : .timeout, time: request.last, rtt: -1,
+            reply: TransactionReply())
+    }
+
+    /// A request that came back as undeliverable, or was put off.
+    mutating func reportFailure(_ request: Transaction, at time: Int64) {
+        emit(request, outcome: .unanswered, time: time, rtt: -1, reply: TransactionReply())
     }
 
     private mutating func emit(
-        _ transaction: Transaction, outcome: PassiveOutcome?, time: Int64, rtt: Int64, dns: DNSSummary?
+        _ transaction: Transaction, outcome: PassiveOutcome?, time: Int64, rtt: Int64, reply: TransactionReply
     ) {
         let isIPv6 = transaction.scope & FlowKey.ipv6 != 0
         func address(_ high: UInt64, _ low: UInt64) -> IPAddress {
             isIPv6 ? IPAddress(v6High: high, low: low) : IPAddress(v4: UInt32(truncatingIfNeeded: low))
         }
-        let client = address(transaction.clientHigh, transaction.clientLow)
-        let server = address(transaction.serverHigh, transaction.serverLow)
+        let requester = address(transaction.clientHigh, transaction.clientLow)
+        let responder = address(transaction.serverHigh, transaction.serverLow)
+        let isReversed = transaction.has(.isReversed)
+        let client = isReversed ? responder : requester
+        let server = isReversed ? requester : responder
         let parties = Parties(
             client: client, server: server, interface: transaction.scope & ~FlowKey.ipv6,
-            service: service(at: server, port: transaction.serverPort), peer: peer(of: client))
+            service: service(at: server, port: isReversed ? transaction.clientPort : transaction.serverPort),
+            peer: peer(of: client))
         var sample = EngineSample(
-            time: time, kind: transaction.isEcho != 0 ? .icmpEcho : .dns, side: .server, method: .transaction,
-            rtt: rtt, outcome: outcome, source: client, sourcePort: transaction.clientPort, destination: server,
+            time: time, kind: transaction.kind.measured, side: isReversed ? .client : .server, method: .transaction,
+            rtt: rtt, outcome: outcome, source: requester, sourcePort: transaction.clientPort, destination: responder,
             destinationPort: transaction.serverPort, interface: parties.interface, service: parties.service,
             retries: transaction.retries)
-        if transaction.retries > 0, rtt >= 0 { sample.lower = time &- transaction.last }
-        if transaction.isOverTCP != 0 { sample.notes.insert(.overTCP) }
-        if let dns {
+        if transaction.retries > 0, rtt >= 0 || outcome == .ambiguous {
+            // The capture's clock may have stepped back between the copies.
+            sample.lower = max(0, time &- transaction.last)
+            sample.upper = time &- transaction.first
+        }
+        if transaction.has(.overTCP) { sample.notes.insert(.overTCP) }
+        if let dns = reply.dns {
             sample.rcode = dns.rcode
             if dns.isTruncated { sample.notes.insert(.truncated) }
             if dns.isEmpty, dns.rcode == DNSRcode.noError, !dns.isTruncated { sample.notes.insert(.noData) }
         }
-        // NXDOMAIN is a true answer; the other codes are the server's failures. An orphan says nothing of anyone.
-        let isBadCode = sample.rcode != DNSRcode.noError && sample.rcode != DNSRcode.nameError
-        let isFailure = outcome == .timeout || outcome == .unanswered || isBadCode && outcome != .orphan
-        emit(sample, parties: parties, failures: isFailure ? 1 : 0)
-    }
-
-    /// Ties the addresses of an answer to the name that was asked for, whatever aliases lie between.
-    private mutating func learnNames(_ bytes: RawSpan) {
-        guard let message = DNSMessage(bytes),
-            let key = DNSName.key(bytes, at: DNSMessage.headerLength, seed: hash.nameSeed)?.key
-        else { return }
-        var answers = message.answers
-        var owner: (reference: ServiceReference, service: Int?)?
-        // An answer of usual size holds no more; what is beyond is not tied.
-        for _ in 0..<32 {
-            guard let record = answers.next() else { return }
-            guard let address = record.address else { continue }
-            if owner == nil {
-                let attribution = attribution
-                owner = names.remember(
-                    key: key, now: nowSeconds,
-                    text: { message.question.map { Text.sanitised($0.name.description) } },
-                    service: { attribution.service(named: $0) })
-            }
-            guard let owner else { return }
-            if owner.service == nil, !attribution.keepsNames { return }
-            names.tie(address, to: owner.reference, ttl: record.ttl, now: nowSeconds)
-        }
+        sample.detail = SampleDetail(transaction, rejection: reply.rejection, isAnswered: rtt >= 0)
+        emit(sample, parties: parties, failures: FigureCollector.isFailure(sample) ? 1 : 0)
     }
 }

@@ -6,19 +6,18 @@ internal import Wire
 extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
-    @inline(__always)
-    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan) {
+    /// A segment from its record to its samples.
+    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan, place: FlowPlace) {
         let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
         guard let segment = TCPSegment(bytes) else {
-            drop(packet.captured < packet.length ? .truncated : .malformed)
+            dropTruncated(packet)
             return
         }
         guard packet.length >= segment.headerLength else {
             drop(.malformed)
             return
         }
-        var key = FlowKey()
-        let sender = CaptureEngine.makeKey(packet, segment, &key)
+        let sender = place.sender
         let options = segment.options
         let input = TCPInput(
             time: packet.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
@@ -27,14 +26,16 @@ extension CaptureEngine {
             hasSelectiveBlock: options.hasSelectiveBlock, isWindowZero: segment.window == 0,
             timestampValue: options.timestampValue, timestampEcho: options.timestampEcho,
             selectiveLeft: options.selectiveLeft, selectiveRight: options.selectiveRight, sender: sender)
-        var index = flows.find(key)
+        let fingerprint = duplicates.fingerprint(
+            flow: place.hash, input: input, checksum: segment.checksum, window: segment.window)
+        duplicates.prefetch(fingerprint)
+        var index = flows.find(place.key, hash: place.hash)
         if index < 0 {
-            index = openFlow(key, input)
+            index = openFlow(place, input)
             guard index >= 0 else { return }
         }
         if duplicates.isDuplicate(
-            flow: index, input: input, checksum: segment.checksum, window: segment.window,
-            identification: packet.identification,
+            fingerprint, at: packet.time, identification: packet.identification,
             minimumRTT: flows[index].sides[sender].minimumRTT)
         {
             duplicatePackets &+= 1
@@ -49,17 +50,36 @@ extension CaptureEngine {
         if flows[index].has(.isDNS), input.payload > 0 {
             takeDNSStream(index, input: input, payload: segment.payload)
         }
+        if flows[index].has(.watchesTLS), input.payload > 0 {
+            takeTLS(index, input: input, payload: segment.payload)
+        }
+        if input.payload > 0, !flows[index].has(.isPastOpening) {
+            takeOpening(index, input: input, payload: segment.payload)
+        }
     }
 
-    /// The canonical key; returns which side sent the packet.
+    /// A TCP header that is not all there.
+    mutating func dropTruncated(_ packet: DissectedPacket) {
+        drop(packet.captured < packet.length ? .truncated : .malformed)
+    }
+
+    /// The canonical key, its hash, and which side sent the packet; nil where the capture holds no ports.
     @inline(__always)
-    private static func makeKey(_ packet: DissectedPacket, _ segment: borrowing TCPSegment, _ key: inout FlowKey)
-        -> Int
-    {
+    func place(of packet: DissectedPacket, record: RawSpan) -> FlowPlace? {
+        guard packet.captured >= 4 else { return nil }
+        var key = FlowKey()
+        let sender = CaptureEngine.fill(
+            &key, packet, sourcePort: UInt32(record.bigEndian16(at: packet.offset)),
+            destinationPort: UInt32(record.bigEndian16(at: packet.offset &+ 2)))
+        return FlowPlace(key: key, sender: sender, hash: flows.hashed(key))
+    }
+
+    @inline(__always)
+    private static func fill(
+        _ key: inout FlowKey, _ packet: DissectedPacket, sourcePort: UInt32, destinationPort: UInt32
+    ) -> Int {
         let source = packet.source
         let destination = packet.destination
-        let sourcePort = UInt32(segment.sourcePort)
-        let destinationPort = UInt32(segment.destinationPort)
         key.scope = packet.interface | (source.isIPv6 ? FlowKey.ipv6 : 0)
         let sourceIsLower: Bool
         if source.high != destination.high {
@@ -85,12 +105,13 @@ extension CaptureEngine {
         return 1
     }
 
-    private mutating func openFlow(_ key: FlowKey, _ input: TCPInput) -> Int {
+    private mutating func openFlow(_ place: FlowPlace, _ input: TCPInput) -> Int {
         if input.has(TCPInput.rst) {
             drop(.noFlow)
             return -1
         }
-        let index = flows.insert(key, now: nowSeconds, pool: &pool)
+        let key = place.key
+        let index = flows.insert(key, hash: place.hash, now: nowSeconds, pool: &pool)
         guard index >= 0 else {
             drop(.tableFull)
             return -1
@@ -98,6 +119,8 @@ extension CaptureEngine {
         findings.counters.flows &+= 1
         if key.ports &>> 16 == CaptureEngine.dnsPort || key.ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
+        } else {
+            flows[index].flags.insert(.watchesTLS)
         }
         return index
     }
@@ -156,10 +179,10 @@ extension CaptureEngine {
             }
             emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
         }
-        guard findings.retransmitter >= 0 else { return }
+        guard findings.retransmitter >= 0, !keepsSamples else { return }
         var key = SummaryKey()
         key.interface = parties.interface
-        key.service = parties.service
+        key.service = parties.service.withoutSource
         key.kind = .tcpData
         key.side = flows[index].side(towards: 1 &- findings.retransmitter)
         fillPeer(&key, parties: parties)

@@ -1,5 +1,6 @@
 // Memory of the capture thread: allocated once, zeroed, never grown.
 
+internal import CLinux
 internal import Glibc
 
 /// A fixed number of plain values in one cache-line aligned block of memory.
@@ -14,17 +15,39 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 
     /// Stops the process where the kernel has no memory; called at the start of a capture only.
     init(zeroed count: Int) {
-        let line = 64
-        let size = max(count, 1) * MemoryLayout<Element>.stride + line
+        let used = max(count, 1) * MemoryLayout<Element>.stride
+        let line = used >= FixedTable.hugePage ? FixedTable.hugePage : 64
+        let size = used + line
         guard let memory = unsafe calloc(1, size) else { fatalError("no memory for \(size) bytes of capture tables") }
         unsafe self.memory = memory
         // The block is a line longer than needed, so rounding up stays inside it.
         let aligned = unsafe memory.alignedUp(toMultipleOf: line)
         unsafe base = aligned.bindMemory(to: Element.self, capacity: max(count, 1))
         self.count = count
+        // Look-ups go anywhere in a table, so most of them would miss the TLB. Whole huge pages only: what does not
+        // fill one keeps small pages, and a refusal of the kernel costs nothing but time.
+        if line == FixedTable.hugePage {
+            _ = unsafe madvise(aligned, used / FixedTable.hugePage * FixedTable.hugePage, MADV_HUGEPAGE)
+        }
     }
 
     deinit { unsafe free(memory) }
+
+    /// The element's address, for copies of many elements; the caller proves how many.
+    @unsafe @inline(__always)
+    func address(_ index: Int) -> UnsafeMutablePointer<Element> {
+        precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+        return unsafe base + index
+    }
+
+    private static var hugePage: Int { 2 << 20 }
+
+    /// A hint that the element's bytes from `offset` on are needed soon; an index outside is passed over.
+    @inline(__always)
+    func prefetch(_ index: Int, offset: Int = 0) {
+        guard UInt(bitPattern: index) < UInt(bitPattern: count) else { return }
+        unsafe taut_prefetch(UnsafeRawPointer(base + index) + offset)
+    }
 
     @inline(__always)
     subscript(index: Int) -> Element {
@@ -36,6 +59,14 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
             return unsafe base + index
         }
+    }
+}
+
+extension FixedTable where Element == UInt8 {
+    /// Calls `body` with `count` bytes from `start` on.
+    func read<Result>(_ start: Int, count: Int, _ body: (RawSpan) -> Result) -> Result {
+        precondition(start >= 0 && count >= 0 && count <= self.count &- start)
+        return unsafe body(RawSpan(_unsafeStart: UnsafeRawPointer(base + start), byteCount: count))
     }
 }
 

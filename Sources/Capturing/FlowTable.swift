@@ -1,8 +1,9 @@
 // The table of TCP connections: fixed memory, bounded probes, two parts.
 //
 // Entries lie in one array; an index of buckets, a cache line each, finds them by a keyed hash. A connection of which
-// one side only was heard lives in the opening part, which is bounded of its own, so that a flood of SYNs recycles
-// flood entries and cannot push out one established connection.
+// one side only was heard lives in the opening part. That has room of its own and uses what the established part
+// leaves free, so that a flood of SYNs recycles flood entries and cannot push out one established connection, and a
+// start in the middle of many connections does not forget each before its other side speaks.
 
 /// How many connections there are, and what became of others.
 struct FlowTableCounters: BitwiseCopyable {
@@ -14,11 +15,7 @@ struct FlowTableCounters: BitwiseCopyable {
 }
 
 struct FlowTable: ~Copyable {
-    /// Eight slots: the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
-    struct Bucket: BitwiseCopyable {
-        var slots: InlineArray<8, UInt64> = InlineArray(repeating: 0)
-    }
-
+    /// Slots of a bucket, together one cache line.
     private static var slotsPerBucket: Int { 8 }
     /// Entries looked at for the one idle longest.
     private static var evictionSample: Int { 16 }
@@ -29,10 +26,11 @@ struct FlowTable: ~Copyable {
 
     /// Most established connections.
     let capacity: Int
-    /// Most opening ones.
+    /// Opening ones that have room whatever else there is.
     let openingCapacity: Int
     private(set) var entries: FixedTable<TCPConnection>
-    private var buckets: FixedTable<Bucket>
+    /// The buckets: in each slot the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
+    private var slots: FixedTable<UInt64>
     private let bucketMask: UInt32
     private let hash = KeyedHash()
     private var free: UInt32 = 0
@@ -54,9 +52,9 @@ struct FlowTable: ~Copyable {
         entries = FixedTable(zeroed: capacity + openingCapacity)
         var bucketCount = 16
         while bucketCount * 4 < capacity + openingCapacity { bucketCount *= 2 }
-        buckets = FixedTable(zeroed: bucketCount)
+        slots = FixedTable(zeroed: bucketCount * FlowTable.slotsPerBucket)
         bucketMask = UInt32(bucketCount - 1)
-        openings = FixedTable(zeroed: openingCapacity)
+        openings = FixedTable(zeroed: capacity + openingCapacity)
     }
 
     @inline(__always)
@@ -65,10 +63,13 @@ struct FlowTable: ~Copyable {
         _modify { yield &entries[index] }
     }
 
+    @inline(__always)
+    private static func slot(_ bucket: Int, _ slot: Int) -> Int { bucket &* slotsPerBucket &+ slot }
+
     // MARK: Finding
 
     @inline(__always)
-    private func hashed(_ key: FlowKey) -> UInt64 {
+    func hashed(_ key: FlowKey) -> UInt64 {
         let low = UInt64(key.ports) &<< 32 | UInt64(key.scope)
         return key.scope & FlowKey.ipv6 == 0
             ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
@@ -80,10 +81,37 @@ struct FlowTable: ~Copyable {
         (bucket ^ (tag &* 0x9E37_79B1 | 1)) & bucketMask
     }
 
-    /// The entry's index, or -1.
+    /// A hint that the key with this hash will be looked up soon.
     @inline(__always)
-    func find(_ key: FlowKey) -> Int {
-        let value = hashed(key)
+    func prefetchBucket(_ value: UInt64) {
+        slots.prefetch(FlowTable.slot(Int(UInt32(truncatingIfNeeded: value) & bucketMask), 0))
+    }
+
+    /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
+    /// are not compared.
+    @inline(__always)
+    func prefetchEntry(_ value: UInt64) -> Int {
+        let tag = UInt32(truncatingIfNeeded: value &>> 32)
+        let bucket = Int(UInt32(truncatingIfNeeded: value) & bucketMask)
+        for slot in 0..<FlowTable.slotsPerBucket {
+            let value = slots[FlowTable.slot(bucket, slot)]
+            guard value != 0, UInt32(truncatingIfNeeded: value &>> 32) == tag else { continue }
+            let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
+            entries.prefetch(index)
+            entries.prefetch(index, offset: 64)
+            entries.prefetch(index, offset: 128)
+            return index
+        }
+        slots.prefetch(FlowTable.slot(Int(alternative(UInt32(truncatingIfNeeded: bucket), tag: tag)), 0))
+        return -1
+    }
+
+    /// The entry's index, or -1.
+    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key)) }
+
+    /// The same with the hash known.
+    @inline(__always)
+    func find(_ key: FlowKey, hash value: UInt64) -> Int {
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         let found = search(first, tag: tag, key: key)
@@ -93,7 +121,7 @@ struct FlowTable: ~Copyable {
     @inline(__always)
     private func search(_ bucket: UInt32, tag: UInt32, key: FlowKey) -> Int {
         for slot in 0..<FlowTable.slotsPerBucket {
-            let value = buckets[Int(bucket)].slots[slot]
+            let value = slots[FlowTable.slot(Int(bucket), slot)]
             if UInt32(truncatingIfNeeded: value &>> 32) == tag, value != 0 {
                 let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
                 if entries[index].key.equals(key) { return index }
@@ -106,10 +134,11 @@ struct FlowTable: ~Copyable {
 
     /// A new opening entry, or -1 where there is no room (counted). Entries given up are restarted first.
     mutating func insert(_ key: FlowKey, now: UInt32, pool: inout SegmentPool) -> Int {
-        if openingLength == openingCapacity || openingCount >= openingCapacity {
-            giveUpOldestOpening(pool: &pool)
-        }
-        let value = hashed(key)
+        insert(key, hash: hashed(key), now: now, pool: &pool)
+    }
+
+    mutating func insert(_ key: FlowKey, hash value: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
+        if openingLength == openings.count || openingCount >= openingLimit { giveUpOldestOpening(pool: &pool) }
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         guard let place = place(first, tag: tag, now: now, pool: &pool) else {
@@ -127,8 +156,10 @@ struct FlowTable: ~Copyable {
         entries[index].key = key
         entries[index].flags = .inUse
         entries[index].lastSeen = now
-        buckets[place.bucket].slots[place.slot] = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        let position = (openingHead &+ openingLength) % openingCapacity
+        slots[FlowTable.slot(place.bucket, place.slot)] =
+            UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        var position = openingHead &+ openingLength
+        if position >= openings.count { position &-= openings.count }
         openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
         openingLength &+= 1
         openingCount &+= 1
@@ -136,20 +167,24 @@ struct FlowTable: ~Copyable {
         return index
     }
 
+    /// Opening entries may use what the established part leaves free; `openingCapacity` of them is theirs in any case.
+    private var openingLimit: Int { entries.count &- establishedCount }
+
     /// A free slot in the emptier of the two buckets; where both are full, the one idle longest of the same or a
     /// lesser standing gives way.
     private mutating func place(
         _ first: UInt32, tag: UInt32, now: UInt32, pool: inout SegmentPool
     ) -> (bucket: Int, slot: Int)? {
-        let second = alternative(first, tag: tag)
         let a = freeSlots(Int(first))
+        if a.count > 2 { return (Int(first), a.slot) }
+        let second = alternative(first, tag: tag)
         let b = freeSlots(Int(second))
-        let bucket = Int(a.count > 2 || a.count >= b.count ? first : second)
+        let bucket = Int(a.count >= b.count ? first : second)
         let slot = bucket == Int(first) ? a.slot : b.slot
         if slot >= 0 { return (bucket, slot) }
         var victim = -1
         for slot in 0..<FlowTable.slotsPerBucket {
-            let index = Int(UInt32(truncatingIfNeeded: buckets[bucket].slots[slot])) &- 1
+            let index = Int(UInt32(truncatingIfNeeded: slots[FlowTable.slot(bucket, slot)])) &- 1
             guard !entries[index].has(.isEstablished) || entries[index].has(.isClosed) else { continue }
             if victim < 0 || entries[index].lastSeen < entries[victim].lastSeen { victim = index }
         }
@@ -163,7 +198,7 @@ struct FlowTable: ~Copyable {
     private func freeSlots(_ bucket: Int) -> (count: Int, slot: Int) {
         var count = 0
         var free = -1
-        for slot in 0..<FlowTable.slotsPerBucket where buckets[bucket].slots[slot] == 0 {
+        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(bucket, slot)] == 0 {
             count &+= 1
             if free < 0 { free = slot }
         }
@@ -195,13 +230,13 @@ struct FlowTable: ~Copyable {
     private mutating func giveUpOldestOpening(pool: inout SegmentPool) {
         while openingLength > 0 {
             let value = openings[openingHead]
-            openingHead = (openingHead &+ 1) % openingCapacity
+            openingHead = openingHead &+ 1 < openings.count ? openingHead &+ 1 : 0
             openingLength &-= 1
             let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
             guard entries[index].generation == UInt32(truncatingIfNeeded: value &>> 32),
                 entries[index].has(.inUse), !entries[index].has(.isEstablished)
             else {
-                if openingCount < openingCapacity { return }
+                if openingCount < openingLimit { return }
                 continue
             }
             counters.evicted &+= 1
@@ -241,19 +276,21 @@ struct FlowTable: ~Copyable {
         let tag = UInt32(truncatingIfNeeded: value &>> 32)
         let first = UInt32(truncatingIfNeeded: value) & bucketMask
         let wanted = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        clear(first, value: wanted)
-        clear(alternative(first, tag: tag), value: wanted)
-        entries[index].restart(&pool)
+        if !clear(first, value: wanted) { _ = clear(alternative(first, tag: tag), value: wanted) }
+        entries[index].giveBackChunks(&pool)
         entries[index].flags = []
         entries[index].link = free
         free = UInt32(truncatingIfNeeded: index &+ 1)
         counters.active &-= 1
     }
 
-    private mutating func clear(_ bucket: UInt32, value: UInt64) {
-        for slot in 0..<FlowTable.slotsPerBucket where buckets[Int(bucket)].slots[slot] == value {
-            buckets[Int(bucket)].slots[slot] = 0
+    /// Whether the value was there; no value is twice in the index.
+    private mutating func clear(_ bucket: UInt32, value: UInt64) -> Bool {
+        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(Int(bucket), slot)] == value {
+            slots[FlowTable.slot(Int(bucket), slot)] = 0
+            return true
         }
+        return false
     }
 
     /// The next entry of a walk over the table that has been silent too long; -1 after `slice` entries without one.

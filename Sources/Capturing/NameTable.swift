@@ -1,11 +1,16 @@
 // DNS names seen, and the addresses they led to: two bounded caches.
 
+internal import Model
 internal import Wire
 
-/// A service as a number: a configured service, a DNS name seen, or none.
+/// A service as a number: a configured service, a name seen, or none; with how it was learned.
 struct ServiceReference: BitwiseCopyable, Equatable {
     private static var configured: UInt32 { 1 << 31 }
     private static var named: UInt32 { 1 << 30 }
+    /// Of a configured service: its name was seen in DNS; else in a handshake where `bySNI` is set; else its prefix.
+    private static var byDNS: UInt32 { 1 << 28 }
+    /// Of a name: it was seen in a handshake; else in DNS.
+    private static var bySNI: UInt32 { 1 << 29 }
 
     let rawValue: UInt32
 
@@ -22,11 +27,35 @@ struct ServiceReference: BitwiseCopyable, Equatable {
     }
 
     var service: Int? {
-        rawValue & ServiceReference.configured != 0 ? Int(rawValue & ~ServiceReference.configured) : nil
+        rawValue & ServiceReference.configured != 0 ? Int(rawValue & 0x0FFF_FFFF) : nil
     }
     var slot: (index: Int, generation: UInt32)? {
         rawValue & ServiceReference.named != 0 && service == nil
             ? (Int(rawValue & 0x1FFF), rawValue &>> 13 & 0xFFFF) : nil
+    }
+
+    /// nil for `none`.
+    var source: ServiceSource? {
+        if rawValue == 0 { return nil }
+        if rawValue & ServiceReference.bySNI != 0 { return .sni }
+        if rawValue & ServiceReference.configured == 0 { return .dns }
+        return rawValue & ServiceReference.byDNS != 0 ? .dns : .prefix
+    }
+
+    /// The same service, learned this way.
+    func learned(_ source: ServiceSource) -> ServiceReference {
+        var value = withoutSource.rawValue
+        guard value != 0 else { return self }
+        if source == .sni { value |= ServiceReference.bySNI }
+        if source == .dns, value & ServiceReference.configured != 0 { value |= ServiceReference.byDNS }
+        return ServiceReference(rawValue: value)
+    }
+
+    /// What figures are filed under.
+    var withoutSource: ServiceReference {
+        let isConfigured = rawValue & ServiceReference.configured != 0
+        return ServiceReference(
+            rawValue: rawValue & ~ServiceReference.bySNI & (isConfigured ? ~ServiceReference.byDNS : .max))
     }
 }
 
@@ -63,9 +92,10 @@ struct NameTable: ~Copyable {
     private let hash = KeyedHash()
     private(set) var isEmpty = true
 
-    /// The slot of a name. `text` is asked for only where the name is new, `service` likewise.
+    /// The slot of a name. `text` is asked for only where the name is new, `service` likewise. Without `keepsOthers`
+    /// the text of a name that belongs to no configured service is not kept.
     mutating func remember(
-        key: UInt64, now: UInt32, text: () -> String?, service: (String) -> Int?
+        key: UInt64, now: UInt32, keepsOthers: Bool, text: () -> String?, service: (String) -> Int?
     ) -> (reference: ServiceReference, service: Int?)? {
         let base = Int(truncatingIfNeeded: key &>> 7) & (NameTable.nameCount / NameTable.ways - 1)
         let first = base * NameTable.ways
@@ -83,7 +113,7 @@ struct NameTable: ~Copyable {
         }
         guard let text = text() else { return nil }
         let owner = service(text)
-        texts[place] = text
+        texts[place] = owner == nil && !keepsOthers ? "" : text
         slots[place] = Slot(
             key: key, lastUsed: now, generation: slots[place].generation &+ 1,
             service: Int32(truncatingIfNeeded: owner ?? -1), isUsed: 1)

@@ -7,7 +7,7 @@ internal import Wire
 
 /// How a capture frames its packets.
 enum LinkLayer: Sendable {
-    case ethernet, cooked, cooked2, rawIP, loopback, ppp, ipv4, ipv6
+    case ethernet, cooked, cooked2, rawIP, loopback, ppp, pppoe, ipv4, ipv6
     /// None that can be read: every packet is counted as dropped for it.
     case unreadable
 
@@ -20,6 +20,7 @@ enum LinkLayer: Sendable {
         case 12, 14, 101: self = .rawIP
         case 0, 108: self = .loopback
         case 9, 50: self = .ppp
+        case 51: self = .pppoe
         case 228: self = .ipv4
         case 229: self = .ipv6
         default: self = .unreadable
@@ -27,7 +28,7 @@ enum LinkLayer: Sendable {
     }
 }
 
-/// Reads headers until TCP, UDP or ICMP.
+/// Reads headers until TCP, UDP or ICMP; one inside another any way round, up to `maximumDepth`.
 struct PacketDissector {
     /// Most headers before the transport header.
     static var maximumDepth: Int { 16 }
@@ -45,7 +46,15 @@ struct PacketDissector {
     @inline(__always)
     func dissect(_ record: RawSpan, into packet: inout DissectedPacket) -> DropReason? {
         var offset = 0
-        var layer = open(record, offset: &offset, packet: &packet)
+        var layer: Layer
+        if link == .ethernet, let frame = EthernetFrame(record), frame.type == .ipv4 {
+            // Nearly every packet of most captures; the loop below does the same more slowly.
+            offset = EthernetFrame.headerLength
+            layer = ipv4(record, offset: &offset, packet: &packet)
+            if case .found = layer { return nil }
+        } else {
+            layer = open(record, offset: &offset, packet: &packet)
+        }
         for _ in 0..<PacketDissector.maximumDepth {
             switch layer {
             case .found: return nil
@@ -81,6 +90,7 @@ struct PacketDissector {
             return .type(type)
         case .rawIP: return rawIP(record, offset: 0)
         case .ppp: return ppp(record, offset: &offset)
+        case .pppoe: return .type(.pppoeSession)
         case .ipv4: return .type(.ipv4)
         case .ipv6: return .type(.ipv6)
         case .unreadable: return .dropped(.linkType)
@@ -190,11 +200,11 @@ struct PacketDissector {
         packet.length = length
         packet.captured = max(0, min(length, record.byteCount &- offset))
         if number == .tcp { return .found }
-        return otherTransport(number, record, offset: &offset, packet: packet)
+        return otherTransport(number, record, offset: &offset, packet: &packet)
     }
 
     private func otherTransport(
-        _ number: IPProtocol, _ record: RawSpan, offset: inout Int, packet: DissectedPacket
+        _ number: IPProtocol, _ record: RawSpan, offset: inout Int, packet: inout DissectedPacket
     ) -> Layer {
         switch number {
         case .udp:
@@ -206,20 +216,66 @@ struct PacketDissector {
             guard let view = GREPacket(record.suffix(from: offset)) else { return .dropped(.protocolNumber) }
             offset &+= view.headerLength
             return .type(view.type)
+        case .authentication:
+            // Over IPv4; over IPv6 it is one of the extension headers. One inside another would be nobody's packet.
+            guard let view = AuthenticationHeader(record.suffix(from: offset)) else { return .dropped(.truncated) }
+            guard view.nextHeader != .authentication else { return .dropped(.malformed) }
+            let length = view.headerLength
+            offset &+= length
+            return transport(
+                view.nextHeader, record, offset: &offset, length: packet.length &- length, packet: &packet)
+        case .encapsulatingSecurity: return .dropped(.vpnData)
         default: return .dropped(.protocolNumber)
         }
     }
 
-    /// VXLAN by its port and its valid flag; everything else over UDP is for the caller.
+    /// Overlays by their ports and what their headers prove; everything else over UDP is for the caller.
     private func udp(_ record: RawSpan, offset: inout Int, packet: DissectedPacket) -> Layer {
         let rest = record.suffix(from: offset).prefix(packet.captured)
         guard let view = UDPDatagram(rest) else {
             return .dropped(packet.captured < UDPDatagram.headerLength ? .truncated : .malformed)
         }
-        guard view.destinationPort == VXLANPacket.port || view.destinationPort == VXLANPacket.legacyPort,
-            !packet.isFragmented, VXLANPacket(view.payload) != nil
+        let port = view.destinationPort
+        guard
+            port == VXLANPacket.port || port == VXLANPacket.legacyPort || port == GenevePacket.port
+                || port == GTPUserPacket.port || port == VXLANGPEPacket.port
         else { return .found }
-        offset &+= UDPDatagram.headerLength &+ VXLANPacket.headerLength
-        return .ethernet
+        return overlay(view, offset: &offset) ?? .found
+    }
+
+    /// What an overlay to one of the ports above carries; nil where the datagram is something else.
+    private func overlay(_ datagram: borrowing UDPDatagram, offset: inout Int) -> Layer? {
+        // The other way round: a service's answer to a client that happened to draw the port.
+        guard datagram.sourcePort >= 1_024 else { return nil }
+        let header: Int
+        let carries: OverlayPayload
+        switch datagram.destinationPort {
+        case GenevePacket.port:
+            guard let view = GenevePacket(datagram.payload), let inner = view.carries else { return nil }
+            (header, carries) = (view.headerLength, inner)
+        case GTPUserPacket.port:
+            let length = datagram.length == 0 ? nil : datagram.length &- UDPDatagram.headerLength
+            guard let view = GTPUserPacket(datagram.payload, length: length), let inner = view.carries
+            else { return nil }
+            (header, carries) = (view.headerLength, inner)
+        case VXLANGPEPacket.port:
+            guard let view = VXLANGPEPacket(datagram.payload), let inner = view.carries else { return nil }
+            (header, carries) = (VXLANGPEPacket.headerLength, inner)
+        default:
+            header = VXLANPacket.headerLength
+            if VXLANPacket(datagram.payload) != nil {
+                carries = .ethernet
+            } else {
+                // Some senders keep the older port for the protocol extension.
+                guard let view = VXLANGPEPacket(datagram.payload), let inner = view.carries else { return nil }
+                carries = inner
+            }
+        }
+        offset &+= UDPDatagram.headerLength &+ header
+        switch carries {
+        case .ethernet: return .ethernet
+        case .ipv4: return .type(.ipv4)
+        case .ipv6: return .type(.ipv6)
+        }
     }
 }

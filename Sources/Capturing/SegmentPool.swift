@@ -79,6 +79,9 @@ struct SegmentPool: ~Copyable {
         chunks = FixedTable(zeroed: count + 1)
     }
 
+    @inline(__always)
+    func prefetch(_ chunk: UInt32) { chunks.prefetch(Int(chunk)) }
+
     /// A chunk of its own, 0 where none is left.
     mutating func takeChunk() -> UInt32 {
         let index: UInt32

@@ -97,6 +97,15 @@ extension PassiveKind {
         case .tcpRefused: 3
         case .dns: 4
         case .icmpEcho: 5
+        case .tls: 6
+        case .tlsRetry: 7
+        case .quicHandshake: 8
+        case .quicRetry: 9
+        case .quicVersion: 10
+        case .quicSpin: 11
+        case .wireguard: 12
+        case .ikev2: 13
+        case .openvpn: 14
         }
     }
 }

@@ -1,4 +1,4 @@
-// One TCP connection as the capture point sees it: 288 bytes, hot fields first.
+// One TCP connection as the capture point sees it: five cache lines, of which a packet of an established one needs three.
 
 internal import Model
 
@@ -58,6 +58,21 @@ struct TCPDirection: BitwiseCopyable {
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
 }
 
+/// Both directions, by which side sends.
+///
+/// Reading an element of an `InlineArray` by a number that is not constant copies the whole array to the stack first;
+/// here it is read where it lies, for which the reader must be allowed to write.
+struct TCPSides: BitwiseCopyable {
+    private var pair: InlineArray<2, TCPDirection> = InlineArray(repeating: TCPDirection())
+
+    /// 0 or 1; a greater number is taken for its lowest bit.
+    @inline(__always)
+    subscript(side: Int) -> TCPDirection {
+        mutating get { pair.mutableSpan[side & 1] }
+        _modify { yield &pair[side & 1] }
+    }
+}
+
 /// The handshake: one cache line, read until it is over.
 struct TCPHandshake: BitwiseCopyable {
     var synFirst: Int64 = 0
@@ -112,6 +127,12 @@ struct TCPConnection: BitwiseCopyable {
         static var isOneSided: Flags { Flags(rawValue: 256) }
         static var isDNS: Flags { Flags(rawValue: 512) }
         static var hasService: Flags { Flags(rawValue: 1024) }
+        /// The first bytes of both directions have been looked at, or cannot be any more.
+        static var isPastOpening: Flags { Flags(rawValue: 2048) }
+        /// The client's first bytes were a reset of OpenVPN.
+        static var awaitsReset: Flags { Flags(rawValue: 4096) }
+        /// A TLS handshake may still come: the payload is looked at.
+        static var watchesTLS: Flags { Flags(rawValue: 8192) }
     }
 
     var key = FlowKey()
@@ -126,11 +147,13 @@ struct TCPConnection: BitwiseCopyable {
     /// The free list, and the bucket that holds the entry.
     var link: UInt32 = 0
     var spare: UInt32 = 0
-    var sides: InlineArray<2, TCPDirection> = InlineArray(repeating: TCPDirection())
+    var sides = TCPSides()
     var handshake = TCPHandshake()
     /// When the present gap of each side was first noticed.
     var gapOpened: InlineArray<2, Int64> = InlineArray(repeating: 0)
     var keepaliveSent: InlineArray<2, Int64> = InlineArray(repeating: 0)
+    /// Fills the fifth line: an entry that began in the middle of one would need four lines a packet in place of three.
+    private var filler: InlineArray<4, Int64> = InlineArray(repeating: 0)
 
     @inline(__always)
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
@@ -149,6 +172,15 @@ struct TCPConnection: BitwiseCopyable {
     @inline(__always)
     func side(towards peer: Int) -> PassiveSide { peer == client ? .client : .server }
 
+    /// Returns every chunk of an entry that goes; what else it holds is overwritten when it is used anew.
+    mutating func giveBackChunks(_ pool: inout SegmentPool) {
+        for side in 0..<2 {
+            pool.removeAll(of: &sides[side].queue)
+            pool.giveBack(sides[side].copies)
+            sides[side].copies = 0
+        }
+    }
+
     /// Returns every chunk and forgets everything but key, generation and place in the table.
     mutating func restart(_ pool: inout SegmentPool) {
         for side in 0..<2 {
@@ -158,6 +190,7 @@ struct TCPConnection: BitwiseCopyable {
         }
         handshake = TCPHandshake()
         flags = flags.intersection([.inUse, .isEstablished, .isDNS])
+        if !has(.isDNS) { flags.insert(.watchesTLS) }
         packets = 0
     }
 }

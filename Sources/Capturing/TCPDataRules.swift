@@ -33,7 +33,7 @@ extension TCPConnection {
 
     /// Whether the segment is the first to echo a newer TSval.
     @inline(__always)
-    private func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
+    private mutating func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
         input.hasTimestamps && input.timestampEcho != 0
             && (!sides[owner].has(.hasEcho) || isAfter(input.timestampEcho, sides[owner].newestEcho))
     }
@@ -99,7 +99,7 @@ extension TCPConnection {
 
     /// Why SEQ/ACK alone gives no sample here; nil where it does.
     @inline(__always)
-    private func refusal(of record: SegmentRecord, acknowledgement: UInt32, owner: Int) -> RejectReason? {
+    private mutating func refusal(of record: SegmentRecord, acknowledgement: UInt32, owner: Int) -> RejectReason? {
         if record.has(SegmentRecord.retransmitted) { return .ambiguous }
         if isAfter(acknowledgement, record.end) { return .unseen }
         if sides[owner].has(.hasLoss), isAfter(record.end, sides[owner].lossStart),
@@ -133,7 +133,7 @@ extension TCPConnection {
     }
 
     @inline(__always)
-    private func countPureEcho(_ input: TCPInput, owner: Int, findings: inout TCPFindings) {
+    private mutating func countPureEcho(_ input: TCPInput, owner: Int, findings: inout TCPFindings) {
         if sides[owner].has(.hasPureTimestamp), sides[owner].pureTimestamp == input.timestampEcho {
             findings.counters.reject(.pureAckEcho)
         }

@@ -18,10 +18,14 @@ enum RejectReason: Int, CaseIterable {
     case alreadySampled
     /// The capture clock stepped back between the two packets.
     case negative
-    /// No room to keep the segment.
+    /// No room to keep the segment or the request.
     case noRoom
     /// A probe of a closed window.
     case windowProbe
+    /// The spin bit turned after a silence that is longer than the way: the application had nothing to say.
+    case idle
+    /// The spin bit turned without the pattern that a round trip makes: random, reordered or switched off.
+    case spinPattern
 
     var name: String {
         switch self {
@@ -34,6 +38,8 @@ enum RejectReason: Int, CaseIterable {
         case .negative: "negative"
         case .noRoom: "no_room"
         case .windowProbe: "window_probe"
+        case .idle: "idle"
+        case .spinPattern: "spin_pattern"
         }
     }
 }
@@ -47,6 +53,15 @@ struct SampleNotes: OptionSet, BitwiseCopyable {
     static var truncated: SampleNotes { SampleNotes(rawValue: 4) }
     static var noData: SampleNotes { SampleNotes(rawValue: 8) }
     static var overTCP: SampleNotes { SampleNotes(rawValue: 16) }
+    /// The handshake came after a Retry, a Version Negotiation or a HelloRetryRequest.
+    static var afterRetry: SampleNotes { SampleNotes(rawValue: 32) }
+    /// The ClientHello carried an encrypted one, true or for show.
+    static var encryptedHello: SampleNotes { SampleNotes(rawValue: 64) }
+    static var earlyData: SampleNotes { SampleNotes(rawValue: 128) }
+    /// The server answered with a TLS alert.
+    static var alert: SampleNotes { SampleNotes(rawValue: 256) }
+    /// The server answered the ClientHello with something that is not TLS.
+    static var notTLS: SampleNotes { SampleNotes(rawValue: 512) }
 }
 
 /// One finding of the TCP state machine.
@@ -71,7 +86,7 @@ struct TCPCounters: BitwiseCopyable {
     var spurious: UInt64 = 0
     var oneSidedFlows: UInt64 = 0
     var flows: UInt64 = 0
-    var rejected: InlineArray<9, UInt64> = InlineArray(repeating: 0)
+    var rejected: InlineArray<11, UInt64> = InlineArray(repeating: 0)
 
     @inline(__always)
     mutating func reject(_ reason: RejectReason, _ count: Int = 1) {
@@ -97,7 +112,15 @@ struct TCPFindings {
         retransmitter = -1
     }
 
-    subscript(index: Int) -> TCPFinding { list[index] }
+    /// Constant places, since a place that is not constant would copy the list.
+    subscript(index: Int) -> TCPFinding {
+        switch index {
+        case 0: list[0]
+        case 1: list[1]
+        case 2: list[2]
+        default: list[3]
+        }
+    }
 
     /// One packet cannot cause more than four; a fifth would be lost, which the capacity test would show.
     @inline(__always)

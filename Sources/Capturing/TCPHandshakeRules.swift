@@ -49,7 +49,7 @@ extension TCPConnection {
     }
 
     /// Within a running connection's window a SYN with another number is answered by a challenge, not by a connection.
-    private func isStray(_ input: TCPInput) -> Bool {
+    private mutating func isStray(_ input: TCPInput) -> Bool {
         let side = sides[input.sender]
         guard side.has(.isKnown) else { return false }
         let distance = Int32(bitPattern: input.sequence &- side.nextSequence)

@@ -222,7 +222,7 @@ extension TCPConnection {
     }
 
     /// The age of the copy whose TSval is echoed; nil where it is none of those kept.
-    func copyAge(of side: Int, input: TCPInput, pool: inout SegmentPool) -> Int64? {
+    mutating func copyAge(of side: Int, input: TCPInput, pool: inout SegmentPool) -> Int64? {
         guard sides[side].copies != 0 else { return nil }
         for slot in 0..<min(Int(sides[side].copyCount), SegmentChunk.capacity) {
             let record = pool.record(sides[side].copies, slot)

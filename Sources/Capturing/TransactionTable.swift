@@ -1,4 +1,36 @@
-// Requests that wait for a reply: DNS queries and ICMP echoes, in a table of fixed size.
+// Requests that wait for a reply: DNS queries, ICMP echoes, handshakes of VPNs, in a table of fixed size.
+
+internal import Wire
+
+/// What a request asks for. The first stands for all zero.
+enum TransactionKind: UInt8, BitwiseCopyable {
+    case dns, echo, wireGuard, ike, openVPN, tls
+}
+
+/// What is known of a request that got no answer, beside that. The first stands for all zero.
+enum FailureCause: UInt8, BitwiseCopyable {
+    case none
+    /// WireGuard's cookie reply: the peer answers, but not yet with a handshake.
+    case underLoad
+    case networkUnreachable, hostUnreachable, protocolUnreachable, portUnreachable, prohibited, unreachable
+    case timeExceeded, parameterProblem, tooBig
+
+    var name: String? {
+        switch self {
+        case .none: nil
+        case .underLoad: "under_load"
+        case .networkUnreachable: "network_unreachable"
+        case .hostUnreachable: "host_unreachable"
+        case .protocolUnreachable: "protocol_unreachable"
+        case .portUnreachable: "port_unreachable"
+        case .prohibited: "prohibited"
+        case .unreachable: "unreachable"
+        case .timeExceeded: "time_exceeded"
+        case .parameterProblem: "parameter_problem"
+        case .tooBig: "too_big"
+        }
+    }
+}
 
 /// One request and what became of it.
 struct Transaction: BitwiseCopyable {
@@ -6,14 +38,28 @@ struct Transaction: BitwiseCopyable {
         static var free: UInt8 { 0 }
         static var waiting: UInt8 { 1 }
         static var answered: UInt8 { 2 }
+        /// Reported as failed; an answer after all is still timed.
+        static var failed: UInt8 { 3 }
+    }
+
+    struct Flags: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+
+        static var overTCP: Flags { Flags(rawValue: 1) }
+        /// It is the server who asked: what is timed is the way to the client.
+        static var isReversed: Flags { Flags(rawValue: 2) }
+        static var tlsAuth: Flags { Flags(rawValue: 4) }
+        static var tlsCrypt: Flags { Flags(rawValue: 8) }
     }
 
     /// A keyed hash of addresses, ports, identifier and question. 64 secret bits stand for the whole key.
     var fingerprint: UInt64 = 0
     var first: Int64 = 0
     var last: Int64 = 0
+    /// Who asked.
     var clientHigh: UInt64 = 0
     var clientLow: UInt64 = 0
+    /// Who is to answer.
     var serverHigh: UInt64 = 0
     var serverLow: UInt64 = 0
     var clientPort: UInt16 = 0
@@ -22,8 +68,22 @@ struct Transaction: BitwiseCopyable {
     var scope: UInt32 = 0
     var retries: UInt16 = 0
     var state: UInt8 = State.free
-    var isEcho: UInt8 = 0
-    var isOverTCP: UInt8 = 0
+    var kind = TransactionKind.dns
+    var flags: Flags = []
+    /// The type of an IKE exchange; 0 for everything else.
+    var exchange: UInt8 = 0
+    var cause = FailureCause.none
+    /// Parts of the request and of the reply that were seen, a bit each; 0 for what is not sent in parts.
+    var requestParts: UInt32 = 0
+    var replyParts: UInt32 = 0
+    /// Of a ClientHello: `SampleNotes` and service, known when it is whole.
+    var notes: UInt16 = 0
+    var service: UInt32 = 0
+    /// The connection of a ClientHello, to tell at the end whether its answer could have been seen.
+    var flow: UInt32 = 0
+    var generation: UInt32 = 0
+
+    func has(_ flag: Flags) -> Bool { flags.contains(flag) }
 }
 
 /// What a reply is the reply to.
@@ -32,15 +92,31 @@ enum TransactionMatch {
     /// The request has been answered before.
     case duplicate
     case orphan
+    /// One part of a reply of which others are still to come.
+    case part
+}
+
+/// What a request was found to be.
+enum RequestMatch {
+    case new
+    /// Sent again while the first still waits.
+    case again
+    /// The same packet once more: a mirror port, a bridge.
+    case duplicate
+    /// Another part of a request that is known.
+    case part
 }
 
 /// A set-associative table: eight places a request, the oldest gives way (counted where it still waited).
 struct TransactionTable: ~Copyable {
     private static var ways: Int { 8 }
+    /// Nanoseconds within which the same request again is a copy made on the way: no sender repeats itself so soon.
+    private static var copyWindow: Int64 { 1_000_000 }
 
     private var entries: FixedTable<Transaction>
     private let setMask: Int
     private var cursor = 0
+    /// Requests that gave way while they waited, unreported.
     private(set) var evicted: UInt64 = 0
     /// Nanoseconds that a reply is waited for.
     let limit: Int64
@@ -59,46 +135,107 @@ struct TransactionTable: ~Copyable {
     }
 
     /// Notes a request. The same request again while the first waits is a retry; after its answer, a new one.
-    mutating func request(_ transaction: Transaction) {
+    @discardableResult
+    mutating func request(_ transaction: Transaction) -> RequestMatch {
         let base = base(transaction.fingerprint)
         var place = base
         for way in base..<base + TransactionTable.ways {
             if entries[way].fingerprint == transaction.fingerprint, entries[way].state != Transaction.State.free {
-                if entries[way].state == Transaction.State.waiting, !isLate(entries[way], at: transaction.first) {
-                    entries[way].last = transaction.first
-                    if entries[way].retries < .max { entries[way].retries &+= 1 }
-                } else {
+                guard entries[way].state == Transaction.State.waiting else {
                     entries[way] = transaction
+                    return .new
                 }
-                return
+                if isLate(entries[way], at: transaction.first) {
+                    evicted &+= 1
+                    entries[way] = transaction
+                    return .new
+                }
+                return repeatRequest(way, transaction)
             }
             if rank(entries[way]) < rank(entries[place]) { place = way }
         }
         if entries[place].state == Transaction.State.waiting { evicted &+= 1 }
         entries[place] = transaction
+        return .new
+    }
+
+    private mutating func repeatRequest(_ way: Int, _ transaction: Transaction) -> RequestMatch {
+        if transaction.requestParts != 0, entries[way].requestParts & transaction.requestParts == 0 {
+            entries[way].requestParts |= transaction.requestParts
+            return .part
+        }
+        let distance = transaction.first &- entries[way].last
+        if distance >= 0, distance < TransactionTable.copyWindow { return .duplicate }
+        entries[way].last = transaction.first
+        entries[way].requestParts = transaction.requestParts
+        if entries[way].retries < .max { entries[way].retries &+= 1 }
+        return .again
     }
 
     /// Free places first, then answered ones, then waiting ones by age.
     private func rank(_ entry: Transaction) -> Int64 {
         switch entry.state {
         case Transaction.State.free: .min
-        case Transaction.State.answered: .min / 2 &+ entry.last / 4
+        case Transaction.State.answered, Transaction.State.failed: .min / 2 &+ entry.last / 4
         default: entry.last
         }
     }
 
     private func isLate(_ entry: Transaction, at now: Int64) -> Bool { now &- entry.first > limit }
 
-    /// Matches a reply seen at `time`.
-    mutating func reply(_ fingerprint: UInt64, at time: Int64) -> TransactionMatch {
+    /// Matches a reply. One that comes in parts is complete when each bit of `all` has been seen in a `part`.
+    mutating func reply(_ fingerprint: UInt64, at time: Int64, part: UInt32 = 0, all: UInt32 = 0) -> TransactionMatch {
+        guard let way = find(fingerprint) else { return .orphan }
+        if entries[way].state == Transaction.State.answered { return .duplicate }
+        if all != 0 {
+            entries[way].replyParts |= part
+            guard entries[way].replyParts & all == all else { return .part }
+        }
+        entries[way].state = Transaction.State.answered
+        return .answered(entries[way])
+    }
+
+    /// The request that still waits becomes one that failed; nil where none waits.
+    mutating func fail(_ fingerprint: UInt64, cause: FailureCause) -> Transaction? {
+        guard let way = find(fingerprint), entries[way].state == Transaction.State.waiting else { return nil }
+        entries[way].state = Transaction.State.failed
+        entries[way].cause = cause
+        return entries[way]
+    }
+
+    /// Notes what may become the reason why a request stays without an answer; false where none waits.
+    mutating func note(_ fingerprint: UInt64, cause: FailureCause) -> Bool {
+        guard let way = find(fingerprint), entries[way].state == Transaction.State.waiting else { return false }
+        entries[way].cause = cause
+        return true
+    }
+
+    /// Whether a request is there, waiting or not.
+    func knows(_ fingerprint: UInt64) -> Bool { find(fingerprint) != nil }
+
+    private func find(_ fingerprint: UInt64) -> Int? {
         let base = base(fingerprint)
         for way in base..<base + TransactionTable.ways
         where entries[way].fingerprint == fingerprint && entries[way].state != Transaction.State.free {
-            if entries[way].state == Transaction.State.answered { return .duplicate }
-            entries[way].state = Transaction.State.answered
-            return .answered(entries[way])
+            return way
         }
-        return .orphan
+        return nil
+    }
+
+    /// Notes that a request that waits was sent again; nothing where none waits.
+    mutating func repeatRequest(_ copy: Transaction) {
+        guard let way = find(copy.fingerprint), entries[way].state == Transaction.State.waiting else { return }
+        entries[way].last = copy.first
+        if entries[way].retries < .max { entries[way].retries &+= 1 }
+    }
+
+    /// Forgets a request without a word; true where it still waited.
+    @discardableResult
+    mutating func forget(_ fingerprint: UInt64) -> Bool {
+        guard let way = find(fingerprint) else { return false }
+        let isWaiting = entries[way].state == Transaction.State.waiting
+        entries[way].state = Transaction.State.free
+        return isWaiting
     }
 
     /// Walks `slice` places on and hands over those that have waited too long; answered ones are forgotten then too.

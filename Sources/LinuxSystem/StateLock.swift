@@ -26,6 +26,12 @@ public final class StateLock: Sendable {
         self.descriptor = descriptor
     }
 
+    deinit {
+        // A child between fork and exec holds the open file too, so closing ours would not end the lock at once.
+        let number = descriptor.rawValue
+        _ = Syscall.attempt { flock(number, LOCK_UN) }
+    }
+
     /// Takes the lock at `path` (made where it is missing, mode 0640) without waiting, and writes our pid into it.
     ///
     /// The file stays behind: removing it would let two processes lock two files of one name. The lock is flock(2)'s,

@@ -10,13 +10,41 @@ public enum PassiveKind: String, Hashable, Sendable, CaseIterable {
     case tcpRefused = "tcp_refused"
     case dns
     case icmpEcho = "icmp_echo"
+    /// ClientHello to ServerHello.
+    case tls
+    /// ClientHello to HelloRetryRequest.
+    case tlsRetry = "tls_retry"
+    /// First Initial of the client to the first long header of the server.
+    case quicHandshake = "quic_handshake"
+    /// Initial to Retry.
+    case quicRetry = "quic_retry"
+    /// Initial to Version Negotiation.
+    case quicVersion = "quic_version"
+    case quicSpin = "quic_spin"
+    /// Initiation to response.
+    case wireguard
+    /// Each request to its response.
+    case ikev2
+    /// The client's hard reset to the server's.
+    case openvpn
+}
+
+/// How a service's name was learned. The raw value is the name in JSON.
+public enum ServiceSource: String, Hashable, Sendable, CaseIterable {
+    /// The server name of a TLS or QUIC handshake.
+    case sni
+    /// An answer to a DNS query that led to the address.
+    case dns
+    /// A configured prefix.
+    case prefix
 }
 
 /// Between which points a passive RTT lies.
 public enum PassiveSide: String, Hashable, Sendable, CaseIterable {
     /// Capture point to the side that answered the SYN or the query, and back.
     case server
-    /// Capture point to the side that sent the SYN or the query, and back.
+    /// Capture point to the side that sent the SYN or the query, and back. Where the server of a VPN asks (is the
+    /// peer still there?), it is the client who answers.
     case client
     /// The whole way, known from one direction alone.
     case full

@@ -117,8 +117,17 @@ public struct Histogram: Hashable, Sendable {
     }
 
     private mutating func add(_ added: UInt64, toBucket index: Int16) {
+        // Where the buckets in use have no holes, this one's place follows from the first; it never lies behind that.
         var low = 0
         var high = cells.count
+        if let first = cells.first, index >= first.index {
+            var place = min(Int(index) - Int(first.index), cells.count - 1)
+            for _ in 0..<4 where place > 0 && cells[place].index > index { place -= 1 }
+            if cells[place].index == index {
+                cells[place].count = cells[place].count.addingUpToLimit(added)
+                return
+            }
+        }
         while low < high {
             let middle = (low + high) / 2
             if cells[middle].index < index { low = middle + 1 } else { high = middle }

@@ -33,6 +33,8 @@ public enum CaptureFileWriter {
         public static let null: UInt32 = 0
         public static let ethernet: UInt32 = 1
         public static let ppp: UInt32 = 9
+        public static let pppSerial: UInt32 = 50
+        public static let pppEthernet: UInt32 = 51
         public static let raw: UInt32 = 101
         public static let loop: UInt32 = 108
         public static let cooked: UInt32 = 113

@@ -3,97 +3,6 @@
 public import Model
 public import Wire
 
-/// How a packet is framed and what it is wrapped in.
-public enum PacketFraming: Hashable, Sendable {
-    case ethernet
-    case vlan([UInt16])
-    case qinq(outer: UInt16, inner: UInt16)
-    case pppoe
-    case mpls([UInt32])
-    case gre
-    /// IPv4 or IPv6 in IPv4.
-    case ipInIP
-    case vxlan
-    case cooked
-    case cooked2(interface: UInt32)
-    case raw
-    case null
-    case ppp
-
-    /// The file's LINKTYPE_ number.
-    public var link: UInt32 {
-        switch self {
-        case .cooked: CaptureFileWriter.LinkType.cooked
-        case .cooked2: CaptureFileWriter.LinkType.cooked2
-        case .raw: CaptureFileWriter.LinkType.raw
-        case .null: CaptureFileWriter.LinkType.null
-        case .ppp: CaptureFileWriter.LinkType.ppp
-        default: CaptureFileWriter.LinkType.ethernet
-        }
-    }
-
-    /// The record's bytes around an IP packet.
-    public func frame(_ packet: [UInt8], isIPv6: Bool) -> [UInt8] {
-        let type: EtherType = isIPv6 ? .ipv6 : .ipv4
-        var bytes: [UInt8] = []
-        switch self {
-        case .ethernet: EthernetHeader(type: type).write(payload: packet, to: &bytes)
-        case .vlan(let identifiers):
-            let tags = identifiers.map { EthernetHeader.Tag(type: .vlan, identifier: $0) }
-            EthernetHeader(tags: tags, type: type).write(payload: packet, to: &bytes)
-        case .qinq(let outer, let inner):
-            let tags = [
-                EthernetHeader.Tag(type: .serviceVLAN, identifier: outer),
-                EthernetHeader.Tag(type: .vlan, identifier: inner),
-            ]
-            EthernetHeader(tags: tags, type: type).write(payload: packet, to: &bytes)
-        case .pppoe, .mpls: frameLabelled(packet, type: type, to: &bytes)
-        case .gre, .ipInIP, .vxlan: frameTunnelled(packet, type: type, to: &bytes)
-        case .cooked: LinuxCookedHeader(type: type).writeVersion1(payload: packet, to: &bytes)
-        case .cooked2(let interface):
-            LinuxCookedHeader(type: type, interface: interface).writeVersion2(payload: packet, to: &bytes)
-        case .raw: bytes = packet
-        case .null: LoopbackHeader(family: isIPv6 ? 30 : 2).write(payload: packet, to: &bytes)
-        case .ppp: bytes = [0xFF, 0x03, 0x00, isIPv6 ? 0x57 : 0x21] + packet
-        }
-        return bytes
-    }
-
-    private func frameLabelled(_ packet: [UInt8], type: EtherType, to bytes: inout [UInt8]) {
-        var inner: [UInt8] = []
-        if case .mpls(let labels) = self {
-            TunnelHeader.mpls(labels: labels).write(payload: packet, to: &inner)
-            EthernetHeader(type: .mpls).write(payload: inner, to: &bytes)
-        } else {
-            TunnelHeader.pppoe(session: 1, inner: type).write(payload: packet, to: &inner)
-            EthernetHeader(type: .pppoeSession).write(payload: inner, to: &bytes)
-        }
-    }
-
-    private func frameTunnelled(_ packet: [UInt8], type: EtherType, to bytes: inout [UInt8]) {
-        var inner: [UInt8] = []
-        var number: IPProtocol = type == .ipv6 ? .ipv6 : .ipv4
-        switch self {
-        case .gre:
-            TunnelHeader.gre(inner: type).write(payload: packet, to: &inner)
-            number = .gre
-        case .vxlan:
-            var frame: [UInt8] = []
-            EthernetHeader(type: type).write(payload: packet, to: &frame)
-            var datagram: [UInt8] = []
-            TunnelHeader.vxlan(network: 7).write(payload: frame, to: &datagram)
-            UDPHeader(sourcePort: 5_000, destinationPort: VXLANPacket.port).write(payload: datagram, to: &inner)
-            number = .udp
-        default: inner = packet
-        }
-        var outer: [UInt8] = []
-        IPv4Header(
-            source: IPAddress(v4: 0xC633_6401), destination: IPAddress(v4: 0xC633_6402), protocolNumber: number
-        ).write(payload: inner, to: &outer)
-        EthernetHeader(type: .ipv4).write(payload: outer, to: &bytes)
-    }
-}
-
 /// Builds the records of a capture, one packet after the other, at times in milliseconds from a fixed start.
 public struct PacketBuilder: Sendable {
     /// 2023-11-14T22:13:20Z, as in the crafted files.
@@ -217,6 +126,21 @@ extension PacketBuilder {
             extensions: extensions)
     }
 
+    /// One TCP segment with these bytes as its payload.
+    public mutating func tcp(
+        _ milliseconds: Double, fromClient: Bool, seq: UInt32, ack: UInt32, bytes: [UInt8], endpoints: Endpoints = .ipv4
+    ) {
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort, sequence: seq,
+            acknowledgement: ack, flags: [.psh, .ack]
+        ).write(payload: bytes, to: &segment)
+        add(
+            at: milliseconds, from: fromClient ? endpoints.client : endpoints.server,
+            to: fromClient ? endpoints.server : endpoints.client, protocolNumber: .tcp, payload: segment)
+    }
+
     /// One UDP datagram.
     public mutating func udp(_ milliseconds: Double, fromClient: Bool, payload: [UInt8], endpoints: Endpoints = .dns) {
         var datagram: [UInt8] = []
@@ -254,5 +178,31 @@ extension PacketBuilder {
         tcp(
             start + 110, fromClient: true, .ack, seq: 1101, ack: 5201, ts: ts(210, 9090), endpoints: parties,
             extensions: extensions)
+    }
+}
+
+extension PacketBuilder {
+    /// One TCP segment with these bytes.
+    public mutating func tcp(
+        _ milliseconds: Double, fromClient: Bool, seq: UInt32, ack: UInt32, content: some Collection<UInt8>,
+        endpoints: Endpoints = .ipv4
+    ) {
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: fromClient ? endpoints.clientPort : endpoints.serverPort,
+            destinationPort: fromClient ? endpoints.serverPort : endpoints.clientPort, sequence: seq,
+            acknowledgement: ack, flags: [.psh, .ack]
+        ).write(payload: Array(content), to: &segment)
+        add(
+            at: milliseconds, from: fromClient ? endpoints.client : endpoints.server,
+            to: fromClient ? endpoints.server : endpoints.client, protocolNumber: .tcp, payload: segment)
+    }
+
+    /// A handshake of the crafted files: 30 ms to the server, 20 ms to the client; sequence numbers 1001 and 5001 are
+    /// next.
+    public mutating func opening(endpoints: Endpoints = .ipv4, from start: Double = 0) {
+        tcp(start, fromClient: true, .syn, seq: 1000, endpoints: endpoints)
+        tcp(start + 30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, endpoints: endpoints)
+        tcp(start + 50, fromClient: true, .ack, seq: 1001, ack: 5001, endpoints: endpoints)
     }
 }

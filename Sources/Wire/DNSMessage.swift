@@ -14,7 +14,7 @@ enum DNSField {
     @usableFromInline static let additionalCount = 10
 }
 
-/// Numbers of record types, RFC 1035 and RFC 3596.
+/// Numbers of record types, RFC 1035, RFC 3596 and RFC 9460.
 public enum DNSType {
     public static let a: UInt16 = 1
     public static let ns: UInt16 = 2
@@ -24,6 +24,9 @@ public enum DNSType {
     public static let mx: UInt16 = 15
     public static let txt: UInt16 = 16
     public static let aaaa: UInt16 = 28
+    /// RFC 9460.
+    public static let svcb: UInt16 = 64
+    public static let https: UInt16 = 65
 }
 
 /// Response codes, RFC 1035 and RFC 2136.

@@ -111,6 +111,33 @@ public struct DNSName: Hashable, Sendable {
         return hash.finished
     }
 
+    /// The same hash of a host name written with dots (as in TLS), any case, without a final dot; nil where it is none:
+    /// letters, digits, hyphens and underscores in labels of 1 to 63 bytes, 253 bytes in all, not a number alone
+    /// (RFC 6066, 3 excludes addresses). Allocates nothing.
+    public static func key(hostName text: borrowing RawSpan, seed: UInt64 = 0) -> UInt64? {
+        guard text.byteCount > 0, text.byteCount <= 253 else { return nil }
+        var hash = DNSHash(seed: seed)
+        var start = 0
+        var hasLetter = false
+        while start < text.byteCount {
+            var end = start
+            hasLetter = false
+            while end < text.byteCount, text.byte(at: end) != UInt8(ascii: ".") {
+                let byte = lowercased(text.byte(at: end))
+                let isLetter = (0x61...0x7A).contains(byte)
+                guard isLetter || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F else { return nil }
+                hasLetter = hasLetter || isLetter
+                end += 1
+            }
+            // A dot at the very end would leave an empty label.
+            guard end > start, end - start <= 63, end + 1 != text.byteCount else { return nil }
+            hash.combine(UInt8(truncatingIfNeeded: end - start))
+            for index in start..<end { hash.combine(lowercased(text.byte(at: index))) }
+            start = end + 1
+        }
+        return hasLetter ? hash.finished : nil
+    }
+
     /// Appends the name without compression.
     public func write(to packet: inout [UInt8]) {
         for label in labels {
@@ -120,8 +147,9 @@ public struct DNSName: Hashable, Sendable {
         packet.append(0)
     }
 
+    /// An ASCII letter in lower case; any other byte as it is.
     @inlinable
-    static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
+    public static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
 }
 
 extension DNSName: LosslessStringConvertible {

@@ -43,6 +43,7 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
     @inlinable public static var routing: IPProtocol { IPProtocol(rawValue: 43) }
     @inlinable public static var fragment: IPProtocol { IPProtocol(rawValue: 44) }
     @inlinable public static var gre: IPProtocol { IPProtocol(rawValue: 47) }
+    @inlinable public static var encapsulatingSecurity: IPProtocol { IPProtocol(rawValue: 50) }
     @inlinable public static var authentication: IPProtocol { IPProtocol(rawValue: 51) }
     @inlinable public static var icmpv6: IPProtocol { IPProtocol(rawValue: 58) }
     @inlinable public static var noNextHeader: IPProtocol { IPProtocol(rawValue: 59) }

@@ -1,4 +1,4 @@
-// Headers between two network layers: MPLS (RFC 3032), PPPoE (RFC 2516), GRE (RFC 2784, 2890), VXLAN (RFC 7348).
+// Headers between two network layers: MPLS (RFC 3032), PPPoE (RFC 2516), GRE (RFC 2784, 2890), AH (RFC 4302).
 //
 // Invariant: a view holds its whole header; what it carries is told by `type` or by the header itself.
 
@@ -105,30 +105,33 @@ public struct GREPacket: ~Escapable {
     }
 }
 
-/// A VXLAN header, read in place; an Ethernet frame follows.
+/// An authentication header, read in place; what it protects is in clear.
 @frozen
-public struct VXLANPacket: ~Escapable {
-    @inlinable public static var headerLength: Int { 8 }
-    /// The port assigned by IANA.
-    @inlinable public static var port: UInt16 { 4789 }
-    /// The port that Linux took before one was assigned.
-    @inlinable public static var legacyPort: UInt16 { 8472 }
+public struct AuthenticationHeader: ~Escapable {
+    /// Bytes without the integrity check value.
+    @inlinable public static var minimumLength: Int { 12 }
 
     @usableFromInline let bytes: RawSpan
 
-    /// Fails where fewer than eight bytes are there or the network identifier is not marked valid.
+    /// Fails where the header does not fit.
     @inlinable
     @_lifetime(copy bytes)
     public init?(_ bytes: RawSpan) {
-        guard bytes.byteCount >= VXLANPacket.headerLength, bytes.byte(at: 0) & 0x08 != 0 else { return nil }
+        guard bytes.byteCount >= AuthenticationHeader.minimumLength else { return nil }
+        let length = AuthenticationHeader.length(bytes.byte(at: 1))
+        guard length >= AuthenticationHeader.minimumLength, length <= bytes.byteCount else { return nil }
         self.bytes = bytes
     }
 
-    /// The network identifier, 24 bits.
-    @inlinable public var network: UInt32 { bytes.bigEndian32(at: 4) >> 8 }
+    /// The field counts words of four bytes and leaves two of them out.
+    @inlinable
+    static func length(_ field: UInt8) -> Int { (Int(field) &+ 2) &* 4 }
+
+    @inlinable public var headerLength: Int { AuthenticationHeader.length(bytes.byte(at: 1)) }
+    @inlinable public var nextHeader: IPProtocol { IPProtocol(rawValue: bytes.byte(at: 0)) }
 
     @inlinable public var payload: RawSpan {
-        @_lifetime(copy self) get { bytes.suffix(from: VXLANPacket.headerLength) }
+        @_lifetime(copy self) get { bytes.suffix(from: headerLength) }
     }
 }
 
@@ -137,8 +140,10 @@ public enum TunnelHeader: Hashable, Sendable {
     /// Labels from the outermost to the bottom of the stack.
     case mpls(labels: [UInt32])
     case pppoe(session: UInt16, inner: EtherType)
-    case gre(inner: EtherType)
-    case vxlan(network: UInt32)
+    /// Checksum (written as 0), key and sequence number are left out where they are false or nil.
+    case gre(inner: EtherType, hasChecksum: Bool = false, key: UInt32? = nil, sequence: UInt32? = nil)
+    /// With an integrity check value of twelve bytes.
+    case authentication(next: IPProtocol)
 
     /// Appends header and payload.
     public func write(payload: [UInt8], to packet: inout [UInt8]) {
@@ -152,12 +157,18 @@ public enum TunnelHeader: Hashable, Sendable {
             packet.append(bigEndian: session)
             packet.append(bigEndian: UInt16(truncatingIfNeeded: payload.count + 2))
             packet.append(bigEndian: inner == .ipv6 ? UInt16(0x0057) : 0x0021)
-        case .gre(let inner):
-            packet.append(bigEndian: UInt16(0))
+        case .gre(let inner, let hasChecksum, let key, let sequence):
+            packet.append(
+                bigEndian: (hasChecksum ? UInt16(0x8000) : 0) | (key == nil ? 0 : 0x2000)
+                    | (sequence == nil ? 0 : 0x1000))
             packet.append(bigEndian: inner.rawValue)
-        case .vxlan(let network):
-            packet.append(bigEndian: UInt32(0x0800_0000))
-            packet.append(bigEndian: network << 8)
+            if hasChecksum { packet.append(bigEndian: UInt32(0)) }
+            if let key { packet.append(bigEndian: key) }
+            if let sequence { packet.append(bigEndian: sequence) }
+        case .authentication(let next):
+            packet.append(contentsOf: [next.rawValue, 4, 0, 0])
+            packet.append(bigEndian: UInt64(0x0000_0100_0000_0001))
+            packet.append(contentsOf: [UInt8](repeating: 0x5A, count: 12))
         }
         packet.append(contentsOf: payload)
     }
@@ -169,7 +180,7 @@ extension TunnelHeader: CustomStringConvertible {
         case .mpls(let labels): "MPLS \(labels)"
         case .pppoe(let session, _): "PPPoE session \(session)"
         case .gre: "GRE"
-        case .vxlan(let network): "VXLAN \(network)"
+        case .authentication: "AH"
         }
     }
 }

@@ -130,6 +130,22 @@ import Testing
         for index in 1...4 { #expect(world.states(of: TargetID("vpn\(index)")) == [.up, .unknown, .up]) }
     }
 
+    /// Answers of before the cut once ended the incident at each turn, and the next round opened it again.
+    @Test func ourOwnLinkDownStaysOneIncidentWhateverTheOrderOfRounds() {
+        for seed in 0..<20 {
+            let shift = seed * 47
+            let phases = [300, 50, 350, 650, 950, 150].map { ($0 + shift * ($0 % 7 + 1)) % 1_000 }
+            var world = Simulation(Make.site(4), phases: Self.phases(phases)) { _, _, at in
+                (30_000..<50_000).contains(at) ? .ownLinkDown : .answers(milliseconds: 20)
+            }
+            world.run(to: 70_000)
+            #expect(world.notices.map(\.1.event) == [.firing, .resolved], "seed \(seed)")
+            #expect(world.notices.last.map { $0.at >= 50_000 } == true, "seed \(seed)")
+            #expect(world.engine.openIncidents.isEmpty)
+            for index in 1...4 { #expect(world.states(of: TargetID("vpn\(index)")) == [.up, .unknown, .up]) }
+        }
+    }
+
     @Test func aTargetThatStaysDeadAfterTheUplinkIsPagedThen() {
         var world = Simulation(Make.site(5), phases: Self.phases([300, 50, 350, 650, 950, 150])) { spec, _, at in
             let dead = spec.id == TargetID("vpn3") && at >= 30_000

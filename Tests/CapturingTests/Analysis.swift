@@ -42,7 +42,11 @@ struct Analysis {
         }
     }
 
-    var isBalanced: Bool { report.used + report.drops.values.reduce(0, +) == report.packets }
+    /// Packets = used + drops, and no packet was dropped twice so often that drops outnumber packets.
+    var isBalanced: Bool {
+        let drops = report.drops.values.reduce(0, +)
+        return drops <= report.packets && report.used == report.packets - drops
+    }
 }
 
 /// The folder of captures beside the repository, where there is one.

@@ -2,6 +2,7 @@
 
 import Capturing
 import Foundation
+import Model
 import Testing
 
 @Suite struct CorpusTests {
@@ -18,6 +19,54 @@ import Testing
         #expect(analysis.report.outOfOrder == expected.outOfOrder)
         #expect(analysis.report.duplicates == expected.duplicates)
         #expect(analysis.isBalanced)
+    }
+
+    /// Real handshakes; the times are differences of record times that tshark shows.
+    private static let handshakes: [(file: String, lines: [String], service: String?)] = [
+        (
+            "tcpdump/tests/quic_handshake.pcap",
+            ["quic_handshake server transaction 12.013", "quic_handshake client transaction 7.169"], "localhost"
+        ),
+        (
+            "tcpdump/tests/quic_retry.pcap",
+            [
+                "quic_retry server transaction 3.088", "quic_handshake server transaction 14.744 [after_retry]",
+                "quic_handshake client transaction 0.615",
+            ], "localhost"
+        ),
+        (
+            "tcpdump/tests/quic_vn.pcap",
+            [
+                "quic_version server transaction 1.555", "quic_handshake server transaction 11.148 [after_retry]",
+                "quic_handshake client transaction 0.737",
+            ], "localhost"
+        ),
+        (
+            "wireshark/captures/quic_follow_multistream.pcapng",
+            ["quic_handshake server transaction 39.581549", "quic_handshake client transaction 3.077403"],
+            "www.youtube.com"
+        ),
+        (
+            "wireshark/captures/tls12-dsb.pcapng",
+            ["tls server transaction 0.341", "tls server transaction 0.264"], "example.net"
+        ),
+        (
+            "wireshark/captures/tls13-rfc8446.pcap",
+            ["tls server transaction 2.634", "tls server transaction 1.765 [early_data]"], nil
+        ),
+    ]
+
+    @Test(arguments: handshakes.indices)
+    func realHandshakes(_ index: Int) throws {
+        let expected = CorpusTests.handshakes[index]
+        guard let file = Corpus.file(expected.file), FileManager.default.fileExists(atPath: file.path) else {
+            print("skipped: no ../shared/corpus/\(expected.file)")
+            return
+        }
+        let analysis = try Analysis(file: file.path)
+        #expect(analysis.lines.filter { $0.hasPrefix("quic") || $0.hasPrefix("tls") } == expected.lines)
+        let last = analysis.samples.last { $0.kind.rawValue.hasPrefix("quic") || $0.kind.rawValue.hasPrefix("tls") }
+        #expect(last?.service == expected.service)
     }
 
     @Test func everyFileEndsInAReportOrAnError() throws {

@@ -13,8 +13,19 @@ import Wire
     ]
     private static let framings: [PacketFraming] = [
         .ethernet, .vlan([5]), .qinq(outer: 5, inner: 6), .vlan([1, 2, 3]), .pppoe, .mpls([16]), .mpls([16, 17, 18]),
-        .gre,
-        .ipInIP, .vxlan, .cooked, .cooked2(interface: 7), .raw, .null, .ppp,
+        .qinq(outer: 5, inner: 6, type: .vlan), .qinq(outer: 5, inner: 6, type: .legacyServiceVLAN),
+        .gre, .greOptions(hasChecksum: true, key: nil, sequence: nil, isBridged: false),
+        .greOptions(hasChecksum: false, key: 7, sequence: 8, isBridged: false),
+        .greOptions(hasChecksum: true, key: 7, sequence: 8, isBridged: true),
+        .ipInIP, .ipInIPv6, .authenticated, .vxlan, .overlay(.vxlanGroup), .overlay(.vxlanLegacy, isOuterIPv6: true),
+        .overlay(.vxlanGPE(isBridged: true)), .overlay(.vxlanGPE(isBridged: false)),
+        .overlay(.vxlanGPE(isBridged: true, isOldPort: true)),
+        .overlay(.geneve(options: [], isBridged: true)),
+        .overlay(.geneve(options: [1, 2, 0x80, 1, 0, 0, 0, 12], isBridged: false), isOuterIPv6: true),
+        .overlay(.gtpUser(sequence: nil, isExtended: false)), .overlay(.gtpUser(sequence: 5, isExtended: false)),
+        .overlay(.gtpUser(sequence: nil, isExtended: true), isOuterIPv6: true),
+        .overlay(.gtpUser(sequence: 6, isExtended: true)), .nested,
+        .cooked, .cooked2(interface: 7), .raw, .null, .loop, .ppp, .barePPP, .linkPPPoE,
     ]
 
     @Test(arguments: framings, [Endpoints.ipv4, Endpoints.ipv6])
@@ -25,6 +36,50 @@ import Wire
         #expect(analysis.lines == Self.clean)
         #expect(analysis.report.drops.isEmpty)
         #expect(analysis.samples.first?.source == endpoints.client)
+    }
+
+    @Test(arguments: [false, true])
+    func linkTypesOfOneVersionReadAlike(isIPv6: Bool) throws {
+        var builder = PacketBuilder(framing: .rawVersion(isIPv6: isIPv6))
+        builder.cleanConversation(timestamps: true, endpoints: isIPv6 ? .ipv6 : .ipv4)
+        #expect(try Analysis(builder).lines == Self.clean)
+    }
+
+    /// The ports of overlays may be drawn by anyone: what their headers do not prove is ordinary UDP.
+    @Test(arguments: [UInt16(4_789), 8_472, 4_790, 6_081, 2_152])
+    func ordinaryDatagramsOnOverlayPortsAreNotTakenApart(port: UInt16) throws {
+        var resolver = Endpoints.dns
+        resolver.clientPort = port
+        var builder = PacketBuilder()
+        // An answer whose identifier and flags look like the header of any of the overlays.
+        for (step, id) in [UInt16(0x0800), 0x0C00, 0x0240, 0x30FF].enumerated() {
+            let at = Double(step) * 100
+            let query = try #require(DNSQuery.write(id: id, name: "a.example", type: DNSType.a))
+            let question = DNSQuestion(name: try #require(DNSName("a.example")), type: DNSType.a)
+            builder.udp(at, fromClient: true, payload: query, endpoints: resolver)
+            builder.udp(
+                at + 20, fromClient: false, payload: DNSReply(id: id, question: question, answers: []).write(),
+                endpoints: resolver)
+        }
+        let payloads: [[UInt8]] = [
+            [], [0x08], [0x18, 0, 0, 0, 0, 0, 7, 0], [0x08, 0, 0, 0, 0, 0, 7, 1], [0x0D, 0, 0, 3, 0, 0, 7, 0],
+            [0x3F, 0, 0x65, 0x58, 0, 0, 7, 0], [0, 0x80, 0x65, 0x58, 0, 0, 7, 0], [0x30, 0xFF, 0, 9, 0, 0, 0, 1],
+            [0x30, 1, 0, 0, 0, 0, 0, 1], [0x34, 0xFF, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0x85, 0],
+        ]
+        var sender = Endpoints.ipv4
+        sender.serverPort = port
+        for (step, payload) in payloads.enumerated() {
+            builder.udp(1_000 + Double(step), fromClient: true, payload: payload, endpoints: sender)
+        }
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.dns, .server) == [20, 20, 20, 20])
+        #expect(analysis.report.drops == ["udp": UInt64(payloads.count)])
+    }
+
+    @Test func headersInsideOneAnotherAreFollowedToABound() throws {
+        var builder = PacketBuilder(framing: .vlan([UInt16](repeating: 5, count: 40)))
+        builder.cleanConversation(timestamps: true)
+        #expect(try Analysis(builder).report.drops == ["too-deep": 7])
     }
 
     @Test(arguments: CaptureFileWriter.Format.allCases)
@@ -130,7 +185,7 @@ import Wire
             at: 4, from: Endpoints.ipv4.client, to: Endpoints.ipv4.server, protocolNumber: .icmp,
             payload: [3, 1, 0, 0, 0, 0, 0, 0])
         let analysis = try Analysis(builder)
-        #expect(analysis.report.drops == ["not-ip": 1, "protocol": 1, "udp": 1, "no-flow": 1, "icmp": 1])
+        #expect(analysis.report.drops == ["not-ip": 1, "protocol": 1, "udp": 1, "no-flow": 1, "icmp-unreachable": 1])
         #expect(analysis.report.used == 0)
     }
 

@@ -86,6 +86,72 @@ import Wire
         capture.stop()
     }
 
+    /// Two UDP sockets of one address, connected to each other.
+    private func pair<Address>(_ address: Address, family: Int32) throws -> (Int32, Int32) {
+        let sockets = (
+            socket(family, Int32(SOCK_DGRAM.rawValue), 0), socket(family, Int32(SOCK_DGRAM.rawValue), 0)
+        )
+        var addresses = (address, address)
+        var length = socklen_t(MemoryLayout<Address>.size)
+        func bound(_ socket: Int32, _ address: inout Address) -> Bool {
+            withUnsafeMutableBytes(of: &address) { bytes in
+                bytes.withMemoryRebound(to: sockaddr.self) { address in
+                    bind(socket, address.baseAddress, length) == 0
+                        && getsockname(socket, address.baseAddress, &length) == 0
+                }
+            }
+        }
+        func connected(_ socket: Int32, to address: inout Address) -> Bool {
+            withUnsafeMutableBytes(of: &address) { bytes in
+                bytes.withMemoryRebound(to: sockaddr.self) { connect(socket, $0.baseAddress, length) == 0 }
+            }
+        }
+        try #require(bound(sockets.0, &addresses.0) && bound(sockets.1, &addresses.1))
+        try #require(connected(sockets.0, to: &addresses.1) && connected(sockets.1, to: &addresses.0))
+        return sockets
+    }
+
+    /// The kernel's filter knows handshakes by content, over either IP version, and keeps what is inside tunnels.
+    @Test(.enabled(if: mayCapture, "needs root"))
+    func handshakesOfTunnelsPassTheFilterAndTheirDataDoesNot() throws {
+        let capture = try LiveCapture.open(interface: "lo", settings: CaptureSettings())
+        let collected = Collected()
+        try capture.start(attribution: AttributionTable(), interval: .seconds(1)) { summary in
+            collected.summaries.withLock { $0.append(summary) }
+        }
+        Thread.sleep(forTimeInterval: 0.3)
+        var four = sockaddr_in()
+        four.sin_family = sa_family_t(AF_INET)
+        four.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var six = sockaddr_in6()
+        six.sin6_family = sa_family_t(AF_INET6)
+        six.sin6_addr = in6addr_loopback
+        for (index, sockets) in try [pair(four, family: AF_INET), pair(six, family: AF_INET6)].enumerated() {
+            defer {
+                close(sockets.0)
+                close(sockets.1)
+            }
+            var messages = [[UInt8]](repeating: [], count: 5)
+            let sender = UInt32.random(in: 1 ... .max)
+            WireGuardHeader(type: .initiation, sender: sender).write(to: &messages[0])
+            WireGuardHeader(type: .response, sender: 1, receiver: sender).write(to: &messages[1])
+            OpenVPNResetHeader(isFromServer: false, session: UInt64(index + 1)).write(to: &messages[2])
+            OpenVPNResetHeader(isFromServer: true, session: 9, echoedSession: UInt64(index + 1)).write(to: &messages[3])
+            WireGuardHeader(type: .transport, receiver: sender).write(to: &messages[4])
+            for (step, message) in messages.enumerated() {
+                let socket = step % 2 == 0 ? sockets.0 : sockets.1
+                try #require(send(socket, message, message.count, 0) == message.count)
+            }
+        }
+        let deadline = Date().addingTimeInterval(5)
+        while Date() < deadline, collected.cells(.openvpn, .server) < 2 { Thread.sleep(forTimeInterval: 0.05) }
+        let counters = capture.counters
+        capture.stop()
+        #expect(collected.cells(.wireguard, .server) == 2)
+        #expect(collected.cells(.openvpn, .server) == 2)
+        #expect(counters.drops["vpn-data"] == nil)
+    }
+
     @Test(.enabled(if: mayCapture, "needs root"))
     func whatCannotBeOpenedIsOneLine() {
         let missing = #expect(throws: CaptureError.self) {

@@ -155,6 +155,7 @@ import Wire
         builder.cleanConversation(timestamps: true, from: 100)
         let named = try Analysis(bytes: builder.file())
         #expect(named.samples.last?.service == "mail.example")
+        #expect(named.samples.last?.serviceSource == .dns)
 
         let services = [
             ServiceSpec(name: "Mail", prefixes: [], names: ["*.example"], ports: [443]),
@@ -171,6 +172,51 @@ import Wire
         let prefix = try Analysis(
             bytes: quiet.file(), attribution: AttributionTable(services: services, keepsNames: false))
         #expect(prefix.samples.last?.service == "By prefix")
+        #expect(prefix.samples.last?.serviceSource == .prefix)
+    }
+
+    /// The service that a later connection to `server` goes by.
+    private func serviceAfter(
+        _ answers: [DNSResource], asked: String = "mail.example", type: UInt16 = DNSType.a,
+        server: IPAddress = Endpoints.ipv4.server, wait: Double = 100
+    ) throws -> String? {
+        var builder = PacketBuilder()
+        builder.udp(0, fromClient: true, payload: try query(1, asked, type: type))
+        builder.udp(20, fromClient: false, payload: try reply(1, asked, type: type, answers: answers))
+        var parties = server.isIPv6 ? Endpoints.ipv6 : Endpoints.ipv4
+        parties.server = server
+        builder.cleanConversation(timestamps: true, endpoints: parties, from: wait)
+        return try Analysis(builder).samples.last?.service
+    }
+
+    @Test func aliasesAreFollowedInAnyOrderAndLastAsLongAsTheShortest() throws {
+        func alias(_ from: String, _ to: String, ttl: UInt32) throws -> DNSResource {
+            DNSResource(name: try #require(DNSName(from)), alias: try #require(DNSName(to)), ttl: ttl)
+        }
+        let chain = [
+            try alias("mail.example", "a.example.net", ttl: 600), try alias("a.example.net", "b.example.net", ttl: 90),
+            try address("b.example.net", "192.0.2.9", ttl: 3_600),
+        ]
+        #expect(try serviceAfter(chain) == "mail.example")
+        #expect(try serviceAfter(chain.reversed()) == "mail.example")
+        #expect(try serviceAfter(chain, wait: 120_000) == nil)
+        // An address of a name that the chain does not lead to.
+        #expect(try serviceAfter([try address("evil.example", "192.0.2.9")]) == nil)
+    }
+
+    @Test func hintsOfServiceBindingsAndAddressesOfBothFamiliesCount() throws {
+        let six = Endpoints.ipv6.server
+        let target = try #require(DNSName("svc.example.net"))
+        let name = try #require(DNSName("mail.example"))
+        let data = DNSServiceBindingFields(target: target, hints: [Endpoints.ipv4.server, six]).write()
+        let binding = DNSResource(name: name, type: DNSType.https, ttl: 300, data: data)
+        #expect(try serviceAfter([binding], type: DNSType.https) == "mail.example")
+        #expect(try serviceAfter([binding], type: DNSType.https, server: six) == "mail.example")
+        let alias = DNSServiceBindingFields(priority: 0, target: target, hints: [Endpoints.ipv4.server]).write()
+        let silent = DNSResource(name: name, type: DNSType.https, ttl: 300, data: alias)
+        #expect(try serviceAfter([silent], type: DNSType.https) == nil)
+        let direct = DNSResource(name: name, address: six, ttl: 300)
+        #expect(try serviceAfter([direct], type: DNSType.aaaa, server: six) == "mail.example")
     }
 
     @Test func namesThatNobodyAskedForAreNotBelieved() throws {

@@ -27,6 +27,25 @@ private func receive(
     return count
 }
 
+/// Sends until a datagram comes with a receive stamp, then empties both queues.
+///
+/// The kernel turns receive stamps on for the whole host by a work item (net_enable_timestamp), so the first packets after
+/// the first socket has asked may have none.
+private func stampsAreInForce(on receiver: Int32, from sender: Int32, to destination: SocketAddress) throws -> Bool {
+    let outbox = SendBatch(capacity: 1, bytes: 100)
+    let inbox = ReceiveBatch(capacity: 1, size: 8)
+    let stamp = try eventually { () -> Int64? in
+        outbox.removeAll()
+        _ = outbox.append([0], to: destination, options: SendOptions())
+        _ = outbox.send(sender, from: 0)
+        return receive(1, inbox, receiver) == nil ? nil : inbox[0].stamp
+    }
+    for isError in [false, true] {
+        while receive(1, inbox, isError ? sender : receiver, fromErrorQueue: isError) != nil {}
+    }
+    return stamp != nil
+}
+
 struct SocketTests {
     @Test(arguments: [loopback4, loopback6])
     func datagramsCarryKernelStampsBothWays(address: IPAddress) throws {
@@ -37,6 +56,7 @@ struct SocketTests {
         let sender = try InternetSocket.datagram(isIPv6: address.isIPv6)
         try SocketTimestamping.enable(receiver.rawValue, loopback: .none)
         try SocketTimestamping.enable(sender.rawValue, loopback: .packet)
+        #expect(try stampsAreInForce(on: receiver.rawValue, from: sender.rawValue, to: destination))
 
         let outbox = SendBatch(capacity: 3, bytes: 100)
         let options = SendOptions(hopLimit: 9, trafficClass: 0x28, source: address)

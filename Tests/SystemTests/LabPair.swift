@@ -20,9 +20,23 @@ final class LabPair: Sendable {
         try emulator.attach(
             near, addresses: ["10.9.1.1/24", "fd09:1::1/64"], prefixes: Self.nearPrefixes)
         try emulator.attach(far, addresses: ["10.9.2.1/24", "fd09:2::1/64"], prefixes: Self.farPrefixes)
+        set(conditions)
+    }
+
+    /// Both ways and both families alike.
+    func set(_ conditions: PathConditions) {
         for (near, far) in zip(Self.nearPrefixes, Self.farPrefixes) {
             emulator.set(conditions, between: near, and: far)
         }
+    }
+
+    /// What the path takes without a delay, in milliseconds: the median, at the pace at which a delay is then measured.
+    func baseRTT(_ address: String = "10.9.2.1") throws -> Double {
+        set(PathConditions())
+        guard let median = try ping(address, count: 20, interval: 0.05).median else {
+            throw LabError("no echo came back from \(address)")
+        }
+        return median
     }
 
     deinit { emulator.stop() }

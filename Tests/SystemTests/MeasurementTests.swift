@@ -39,11 +39,19 @@ extension SystemSuite {
             let tcp = try #require(status.median("vpn", probe: "tcp-443"))
             let dns = try #require(status.median("vpn", probe: "dns"))
             let named = try #require(status.median("crm", probe: "tcp-443"))
-            print("medians of 40.0 ms: icmp \(icmp), tcp \(tcp), dns \(dns), tcp by name \(named)")
-            #expect(abs(icmp - 40) < 0.3)
-            #expect(abs(tcp - 40) < 1)
-            #expect(abs(dns - 40) < 1)
-            #expect(abs(named - 40) < 1)
+            // The emulator holds each packet 20.0 ms; what its host takes to wake up comes on top, and the kernel's ping
+            // pays it in the same minute.
+            let report = PingReport(
+                try Command.attempt(
+                    lab.monitor.inside(["ping", "-n", "-c", "20", "-i", "0.2", "-W", "1", "10.61.0.10"])
+                ).output)
+            let truth = try #require(report.median)
+            print("medians of 40.0 ms: icmp \(icmp), tcp \(tcp), dns \(dns), tcp by name \(named), ping \(truth)")
+            #expect(truth >= 40 && truth < 42)
+            #expect(abs(icmp - truth) < 0.3)
+            #expect(abs(tcp - truth) < 1)
+            #expect(abs(dns - truth) < 1)
+            #expect(abs(named - truth) < 1)
 
             let flows = try lab.json(["flows", "--by", "kind"])
             let rows = try #require(flows["rows"] as? [[String: Any]])

@@ -104,10 +104,12 @@ struct Refused: Error {}
         let isCutRefused = GREPacket(withKey.span.bytes.prefix(7)) == nil
         #expect(isCutRefused)
 
-        var vxlanBytes: [UInt8] = []
-        TunnelHeader.vxlan(network: 0xABCDEF).write(payload: [1, 2], to: &vxlanBytes)
-        guard let readVxlan = VXLANPacket(vxlanBytes.span.bytes) else { throw Refused() }
-        let vxlan = (readVxlan.network, readVxlan.payload.byteCount)
-        #expect(vxlan == (0xABCDEF, 2))
+        var authenticated: [UInt8] = []
+        TunnelHeader.authentication(next: .tcp).write(payload: [1, 2], to: &authenticated)
+        guard let readHeader = AuthenticationHeader(authenticated.span.bytes) else { throw Refused() }
+        let header = (readHeader.nextHeader, readHeader.headerLength, readHeader.payload.byteCount)
+        #expect(header == (.tcp, 24, 2))
+        let isShortRefused = AuthenticationHeader(authenticated.span.bytes.prefix(23)) == nil
+        #expect(isShortRefused)
     }
 }

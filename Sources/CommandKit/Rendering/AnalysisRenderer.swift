@@ -55,7 +55,12 @@ struct AnalysisRenderer {
             "kinds": .array(report.kinds.map { .object(figures($0)) }),
             "services": .array(
                 report.services.map {
-                    .object([JSONValue.Member(key: "service", value: .optional($0.service))] + figures($0))
+                    .object(
+                        [
+                            JSONValue.Member(key: "service", value: .optional($0.service)),
+                            JSONValue.Member(
+                                key: "service_sources", value: .array($0.serviceSources.map { .string($0.rawValue) })),
+                        ] + figures($0))
                 }),
             "warning": .optional(report.warning),
         ])
@@ -75,6 +80,7 @@ struct AnalysisRenderer {
             .init(key: "dport", value: .integer(Int64(sample.destinationPort))),
             .init(key: "interface", value: .optional(sample.interface)),
             .init(key: "service", value: .optional(sample.service)),
+            .init(key: "service_source", value: .optional(sample.serviceSource?.rawValue)),
             .init(key: "note", value: .optional(sample.note)),
         ]
         if let outcome = sample.outcome { members.append(.init(key: "outcome", value: .string(outcome.rawValue))) }
@@ -109,7 +115,9 @@ struct AnalysisRenderer {
             TableColumn("failed", .trailing), TableColumn("min", .trailing), TableColumn("p50", .trailing),
             TableColumn("p95", .trailing), TableColumn("p99", .trailing), TableColumn("max", .trailing),
         ]
-        if grouping == .service { columns.insert(TableColumn("service", flexible: true), at: 0) }
+        if grouping == .service {
+            columns.insert(contentsOf: [TableColumn("service", flexible: true), TableColumn("by")], at: 0)
+        }
         var table = Table(columns)
         for row in rows {
             var cells = [
@@ -119,7 +127,10 @@ struct AnalysisRenderer {
                 TableCell(Figures.time(nanoseconds: row.p95)), TableCell(Figures.time(nanoseconds: row.p99)),
                 TableCell(Figures.time(nanoseconds: row.maximum)),
             ]
-            if grouping == .service { cells.insert(TableCell(row.service ?? "(not known)"), at: 0) }
+            if grouping == .service {
+                let sources = row.serviceSources.map(\.rawValue).joined(separator: ", ")
+                cells.insert(contentsOf: [TableCell(row.service ?? "(not known)"), TableCell(sources)], at: 0)
+            }
             table.add(cells)
         }
         return table.lines(width: width, palette: palette)

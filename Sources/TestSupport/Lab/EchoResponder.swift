@@ -29,6 +29,7 @@ public final class EchoResponder: Sendable {
         }
         let stop = stopFlag
         thread = try Thread.start(name: "lab-echo") {
+            RealTimePriority.take(RealTimePriority.service)
             Self.serve(listeners, waker, stop)
             for listener in listeners { close(listener) }
         }

@@ -46,9 +46,7 @@ struct EmulatorLoop {
         self.shared = shared
         self.seed = seed
         loop = try EventLoop(waker: waker)
-        // Best effort: without the right to it, delays are as good as the host's load allows.
-        var parameters = sched_param(sched_priority: 20)
-        _ = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters)
+        RealTimePriority.take(RealTimePriority.emulator)
     }
 
     mutating func run() {

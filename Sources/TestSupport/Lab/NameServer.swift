@@ -58,6 +58,7 @@ public final class NameServer: Sendable {
             return (datagram.release(), stream.release())
         }
         thread = try Thread.start(name: "lab-dns") {
+            RealTimePriority.take(RealTimePriority.service)
             Self.serve(sockets.datagram, sockets.stream, waker, shared)
             close(sockets.datagram)
             close(sockets.stream)

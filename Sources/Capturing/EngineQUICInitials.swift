@@ -1,0 +1,179 @@
+// The client's Initials in the engine: opened for packet numbers, and for the hello whose pieces they carry.
+
+internal import Model
+internal import Wire
+
+extension CaptureEngine {
+    /// Initials that are opened in one tick, so that a flood of them costs a bounded part of a core.
+    static var openedPerTick: Int { 1_000 }
+
+    /// An Initial of the client while no answer was seen.
+    mutating func takeInitial(
+        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan
+    ) {
+        if quic[index].phase == QUICConnection.Phase.restarted {
+            // A copy of what the server has sent back already: not the new attempt.
+            if quic[index].isAfterRetry != 0, !quic[index].original.equals(header.destinationID) { return }
+            if quic[index].isAfterRetry == 0, header.version.rawValue == quic[index].version { return }
+            quic[index].phase = QUICConnection.Phase.waiting
+            quic[index].first = time
+            quic[index].initials = 0
+            quic[index].known = 0
+            quic[index].isRepeated = 0
+            quic[index].fingerprint = 0
+            quic[index].version = header.version.rawValue
+            quic[index].original = ConnectionID(header.destinationID)
+            quic[index].client = ConnectionID(header.sourceID)
+        }
+        // No two packets of a connection are protected alike, so equal bytes are one packet seen twice.
+        let fingerprint = packetFingerprint(header, payload)
+        if fingerprint != 0, fingerprint == quic[index].fingerprint {
+            duplicatePackets &+= 1
+            return
+        }
+        quic[index].fingerprint = fingerprint
+        quic[index].last = time
+        if quic[index].initials < .max { quic[index].initials &+= 1 }
+        guard mayOpen(), let place = header.protected, quic[index].isHelloDone == 0 || quic[index].initials < 5,
+            let keys = cipher.keys(header.version, quic[index].original, ofServer: false)
+        else {
+            noteUnread(index)
+            return
+        }
+        guard let content = openInitial(index, payload, place, keys, time: time) else { return noteUnread(index) }
+        noteNumber(index, content.number, at: time)
+        if !content.bringsNews, quic[index].initials > 1 { quic[index].isRepeated = 1 }
+        if content.isMalformed { quic[index].isHelloDone = 1 }
+        if quic[index].isHelloDone == 0, content.hasCrypto { readHello(index) }
+    }
+
+    /// Whether this tick has room for opening one more Initial; counted where it has none.
+    mutating func mayOpen() -> Bool {
+        guard quicBudget > 0 else {
+            quicUnread &+= 1
+            return false
+        }
+        quicBudget &-= 1
+        return true
+    }
+
+    /// A packet that could not be read may be a repetition, where it is not the first.
+    private mutating func noteUnread(_ index: Int) {
+        if quic[index].initials > 1 { quic[index].isRepeated = 1 }
+    }
+
+    private func packetFingerprint(_ header: borrowing QUICLongHeader, _ payload: RawSpan) -> UInt64 {
+        guard let place = header.protected, place.numberOffset &+ 20 <= payload.byteCount else { return 0 }
+        return hash.hash(
+            payload.bigEndian64(at: place.numberOffset), payload.bigEndian64(at: place.numberOffset &+ 8),
+            UInt64(truncatingIfNeeded: place.end)) | 1
+    }
+
+    private mutating func noteNumber(_ index: Int, _ number: UInt64, at time: Int64) {
+        let known = Int(quic[index].known)
+        guard number < 64, known < 4 else { return }
+        quic[index].sent[known] = time
+        quic[index].numbers[known] = UInt8(truncatingIfNeeded: number)
+        quic[index].known &+= 1
+    }
+
+    /// What was inside an Initial.
+    struct InitialContent {
+        var number: UInt64 = 0
+        var hasCrypto = false
+        /// A piece of the hello that was not there before.
+        var bringsNews = false
+        var isMalformed = false
+        var acknowledged: UInt64 = 0
+        var hasAcknowledgement = false
+    }
+
+    /// Opens a client's Initial and puts the pieces of its hello into the connection's buffer.
+    private mutating func openInitial(
+        _ index: Int, _ payload: RawSpan, _ place: QUICProtectedPacket, _ keys: InitialKeys, time: Int64
+    ) -> InitialContent? {
+        let owner = quic[index].helloOwner
+        let needsHello = quic[index].isHelloDone == 0
+        var buffer = Int(quic[index].buffer) &- 1
+        if needsHello, !hellos.holds(buffer, owner) {
+            buffer = hellos.open(owner, now: time)
+            quic[index].buffer = UInt32(truncatingIfNeeded: buffer &+ 1)
+        }
+        // The cipher and the buffers are taken apart from the engine for the call.
+        let pieces = cipher.open(payload, place, keys: keys) { number, plain in
+            CaptureEngine.collect(number, plain)
+        }
+        guard var content = pieces?.content, let pieces else { return nil }
+        guard needsHello else {
+            content.bringsNews = false
+            return content
+        }
+        for piece in 0..<pieces.count {
+            let start = Int(clamping: pieces.offsets[piece])
+            let count = Int(pieces.counts[piece])
+            if !hellos[buffer].overlaps(start, start &+ count) { content.bringsNews = true }
+            let isKept = cipher.readPlain(at: Int(pieces.starts[piece]), count: count) {
+                hellos.add(buffer, at: start, $0)
+            }
+            if !isKept { quic[index].isHelloDone = 1 }
+        }
+        return content
+    }
+
+    /// The places of CRYPTO frames in an opened packet.
+    struct CryptoPieces {
+        var content = InitialContent()
+        var count = 0
+        var offsets: InlineArray<16, UInt64> = InlineArray(repeating: 0)
+        var starts: InlineArray<16, UInt16> = InlineArray(repeating: 0)
+        var counts: InlineArray<16, UInt16> = InlineArray(repeating: 0)
+    }
+
+    static func collect(_ number: UInt64, _ plain: RawSpan) -> CryptoPieces {
+        var pieces = CryptoPieces()
+        pieces.content.number = number
+        var frames = QUICFrames(plain)
+        while let frame = frames.next() {
+            switch frame {
+            case .crypto(let offset, let start, let count):
+                pieces.content.hasCrypto = true
+                guard pieces.count < 16 else { continue }
+                pieces.offsets[pieces.count] = offset
+                pieces.starts[pieces.count] = UInt16(clamping: start)
+                pieces.counts[pieces.count] = UInt16(clamping: count)
+                pieces.count += 1
+            case .acknowledgement(let numbers):
+                pieces.content.hasAcknowledgement = true
+                pieces.content.acknowledged |= numbers
+            case .ping, .close: continue
+            }
+        }
+        pieces.content.isMalformed = frames.isMalformed
+        return pieces
+    }
+
+    /// Reads the hello as soon as it is whole.
+    private mutating func readHello(_ index: Int) {
+        let buffer = Int(quic[index].buffer) &- 1
+        let hash = hash
+        let (isWhole, facts): (Bool, HelloFacts?) = hellos.read(buffer) { bytes in
+            guard let handshake = TLSHandshake(bytes), handshake.isWhole else { return (false, nil) }
+            return (true, HelloFacts(message: bytes, hash: hash))
+        }
+        guard isWhole else { return }
+        quic[index].isHelloDone = 1
+        closeHello(index)
+        guard let facts else { return }
+        if facts.hasEncryptedHello { quic[index].notes |= SampleNotes.encryptedHello.rawValue }
+        if facts.hasEarlyData { quic[index].notes |= SampleNotes.earlyData.rawValue }
+        let server = quic[index].serverAddress
+        if let service = service(facts, at: server, port: quic[index].serverPort) {
+            quic[index].service = service.rawValue
+        }
+    }
+
+    mutating func closeHello(_ index: Int) {
+        hellos.close(Int(quic[index].buffer) &- 1, quic[index].helloOwner)
+        quic[index].buffer = 0
+    }
+}

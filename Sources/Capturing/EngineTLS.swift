@@ -1,0 +1,356 @@
+// TLS in the engine: ClientHello to ServerHello on any TCP connection, told by content.
+//
+// The time runs from the segment that makes the ClientHello whole to the first segment of the answer, as they pass the
+// capture point: the server's side. Only the hello is put together, and only until it is whole.
+
+internal import Model
+internal import Wire
+
+extension CaptureEngine {
+    /// Packets of a connection within which a handshake must begin; STARTTLS and proxies talk a little before.
+    private static var watchedPackets: UInt16 { 64 }
+
+    /// What the first bytes of a payload are.
+    private enum Opening {
+        /// A ClientHello that begins at this offset.
+        case clientHello(Int)
+        case serverHello
+        case other
+    }
+
+    /// Looks at a segment with payload of a connection whose handshake may still come or is under way.
+    mutating func takeTLS(_ index: Int, input: TCPInput, payload: RawSpan) {
+        let generation = flows[index].generation
+        let state = tls.find(flow: index, generation: generation)
+        if state >= 0, tls[state].phase != TLSState.Phase.retried, isContinued(state, input, payload) {
+            tls[state].lastSeen = nowSeconds
+            if Int(tls[state].client) == input.sender {
+                takeHelloSegment(index, state, input: input, payload: payload)
+            } else if tls[state].phase == TLSState.Phase.waiting {
+                takeAnswer(index, state, input: input, payload: payload)
+            }
+            return
+        }
+        switch CaptureEngine.opening(payload) {
+        case .clientHello(let skip):
+            beginHello(index, known: state, input: input, payload: payload, skip: skip)
+        case .serverHello where state < 0:
+            reportOrphanTLS(index, at: input)
+            flows[index].flags.remove(.watchesTLS)
+        default:
+            if state < 0, flows[index].packets >= CaptureEngine.watchedPackets {
+                flows[index].flags.remove(.watchesTLS)
+            }
+        }
+    }
+
+    /// False where the client begins another hello: the ports were used anew, or the first one came to nothing.
+    private func isContinued(_ state: Int, _ input: TCPInput, _ payload: RawSpan) -> Bool {
+        guard Int(tls[state].client) == input.sender, case .clientHello(let skip) = CaptureEngine.opening(payload)
+        else { return true }
+        let distance = Int32(
+            bitPattern: input.sequence &+ UInt32(truncatingIfNeeded: skip) &- tls[state].start)
+        return distance >= 0 && distance < Int32(clamping: max(tls[state].length, 1))
+    }
+
+    private static func opening(_ payload: RawSpan) -> Opening {
+        var skip = 0
+        if payload.byteCount >= 6, payload.byte(at: 0) == TLSContentType.changeCipherSpec {
+            // Sent for the eyes of middleboxes before a second hello (RFC 8446, D.4).
+            guard let record = TLSRecord(payload), record.length == 1 else { return .other }
+            skip = TLSRecord.headerLength &+ 1
+        }
+        guard let record = TLSRecord(payload.suffix(from: skip)), record.contentType == TLSContentType.handshake,
+            record.fragment.byteCount > 0
+        else { return .other }
+        // A hello of a record of its own has at least version, random and lengths.
+        let type = record.fragment.byte(at: 0)
+        if record.fragment.byteCount >= TLSHandshake.headerLength &+ 1,
+            record.fragment.byte(at: TLSHandshake.headerLength) != 3
+        {
+            return .other
+        }
+        switch type {
+        case TLSHandshakeType.clientHello: return .clientHello(skip)
+        case TLSHandshakeType.serverHello where skip == 0: return .serverHello
+        default: return .other
+        }
+    }
+
+    // MARK: The ClientHello
+
+    private mutating func beginHello(_ index: Int, known: Int, input: TCPInput, payload: RawSpan, skip: Int) {
+        let generation = flows[index].generation
+        let isAfterRetry = known >= 0 && tls[known].phase == TLSState.Phase.retried
+        if known >= 0 {
+            hellos.close(Int(tls[known].buffer) &- 1, tls[known].key)
+            tls.close(known)
+        }
+        let (state, lost) = tls.open(flow: index, generation: generation, now: nowSeconds)
+        if lost != 0 { transactions.forget(lost) }
+        tls[state].phase = TLSState.Phase.collecting
+        tls[state].client = UInt8(truncatingIfNeeded: input.sender)
+        tls[state].start = input.sequence &+ UInt32(truncatingIfNeeded: skip)
+        tls[state].isAfterRetry = isAfterRetry ? 1 : 0
+        takeHelloSegment(index, state, input: input, payload: payload)
+    }
+
+    /// A segment of the client: a part of the hello, the same again, or what comes behind it.
+    private mutating func takeHelloSegment(_ index: Int, _ state: Int, input: TCPInput, payload: RawSpan) {
+        let offset = Int(Int32(bitPattern: input.sequence &- tls[state].start))
+        let isRepeated = findings.retransmitter == input.sender
+        guard tls[state].phase == TLSState.Phase.collecting else {
+            if isRepeated, offset < Int(tls[state].length), tls[state].fingerprint != 0 {
+                // Sent again before the answer: which copy it answers cannot be told (Karn).
+                repeatHello(index, state, at: input.time)
+            }
+            return
+        }
+        let piece = payload.suffix(from: max(0, -offset))
+        if tls[state].buffer == 0, offset <= 0, let whole = TLSHelloFraming.length(piece),
+            whole <= piece.byteCount
+        {
+            // The usual case: all of it in one segment, in one record; nothing is copied.
+            tls[state].length = UInt32(truncatingIfNeeded: whole)
+            if let record = TLSRecord(piece), record.length &+ TLSRecord.headerLength >= whole {
+                finishHello(
+                    index, state, at: input.time,
+                    facts: HelloFacts(message: piece.suffix(from: TLSRecord.headerLength), hash: hash))
+                return
+            }
+        }
+        gather(state, piece: piece, offset: max(offset, 0), time: input.time)
+        guard tls[state].length > 0, isWhole(index, state) else { return }
+        finishHello(index, state, at: input.time, facts: gatheredFacts(state))
+    }
+
+    /// Adds a piece to the buffer and learns the hello's length as soon as its headers are there.
+    private mutating func gather(_ state: Int, piece: RawSpan, offset: Int, time: Int64) {
+        let owner = tls[state].key
+        var buffer = Int(tls[state].buffer) &- 1
+        if buffer < 0, offset == 0 || tls[state].length == 0 {
+            buffer = hellos.open(owner, now: time)
+            tls[state].buffer = UInt32(truncatingIfNeeded: buffer &+ 1)
+        }
+        guard hellos.holds(buffer, owner) else { return }
+        _ = hellos.add(buffer, at: offset, piece)
+        if tls[state].length == 0 {
+            tls[state].length = UInt32(
+                truncatingIfNeeded: hellos.read(buffer) { TLSHelloFraming.length($0) ?? 0 })
+        }
+    }
+
+    /// By the sequence numbers, which tell it even where the capture cut the payload.
+    private mutating func isWhole(_ index: Int, _ state: Int) -> Bool {
+        let side = flows[index].sides[Int(tls[state].client)]
+        let end = tls[state].start &+ tls[state].length
+        if isAfter(end, side.nextSequence) { return false }
+        return !side.has(.hasGap) || side.has(.isGapOfJoin) || !isAfter(end, side.gapStart)
+            || !isAfter(side.gapEnd, tls[state].start)
+    }
+
+    private mutating func gatheredFacts(_ state: Int) -> HelloFacts? {
+        let owner = tls[state].key
+        let buffer = Int(tls[state].buffer) &- 1
+        guard hellos.holds(buffer, owner) else { return nil }
+        defer {
+            hellos.close(buffer, owner)
+            tls[state].buffer = 0
+        }
+        // Record headers are taken out, so that the message lies in one piece.
+        var offset = 0
+        while let length = hellos.read(buffer, { TLSHelloFraming.recordLength($0, at: offset) }) {
+            hellos.cut(buffer, at: offset, count: TLSRecord.headerLength)
+            offset &+= length
+        }
+        let hash = hash
+        return hellos.read(buffer) { HelloFacts(message: $0, hash: hash) }
+    }
+
+    /// The hello is whole: its server name counts from now on, and its answer is due.
+    private mutating func finishHello(_ index: Int, _ state: Int, at time: Int64, facts: HelloFacts?) {
+        let client = Int(tls[state].client)
+        let server = 1 &- client
+        var parties = parties(of: index)
+        var notes: SampleNotes = tls[state].isAfterRetry != 0 ? .afterRetry : []
+        if let facts {
+            if facts.hasEncryptedHello { notes.insert(.encryptedHello) }
+            if facts.hasEarlyData { notes.insert(.earlyData) }
+            if let service = service(facts, at: address(server, of: index), port: port(server, of: index)) {
+                flows[index].service = service.rawValue
+                parties.service = service
+            }
+        }
+        tls[state].phase = TLSState.Phase.waiting
+        tls[state].completed = time
+        tls[state].answerStart = flows[index].sides[server].nextSequence
+        tls[state].hasHole = flows[index].sides[server].has(.isKnown) ? 0 : 2
+        var transaction = Transaction()
+        transaction.kind = .tls
+        transaction.clientPort = port(client, of: index)
+        transaction.serverPort = port(server, of: index)
+        fill(
+            &transaction, client: address(client, of: index), server: address(server, of: index),
+            scope: flows[index].key.scope, time: time)
+        transaction.notes = notes.rawValue
+        transaction.service = parties.service.rawValue
+        transaction.flow = tls[state].owner
+        transaction.generation = tls[state].generation
+        transaction.fingerprint = hash.hash(tls[state].key, UInt64(tls[state].start), 1 &<< 41)
+        tls[state].fingerprint = transaction.fingerprint
+        takeRequest(transaction)
+    }
+
+    private mutating func repeatHello(_ index: Int, _ state: Int, at time: Int64) {
+        var copy = Transaction()
+        copy.fingerprint = tls[state].fingerprint
+        copy.first = time
+        copy.last = time
+        transactions.repeatRequest(copy)
+    }
+
+    // MARK: The answer
+
+    /// A segment of the server while its answer is due.
+    private mutating func takeAnswer(_ index: Int, _ state: Int, input: TCPInput, payload: RawSpan) {
+        if tls[state].hasHole == 2 {
+            // Nothing of the server was seen before: its answer begins where it begins.
+            tls[state].answerStart = input.sequence
+            tls[state].hasHole = 0
+        }
+        let offset = Int(Int32(bitPattern: input.sequence &- tls[state].answerStart))
+        if offset > 0 {
+            tls[state].hasHole = 1
+            return
+        }
+        guard offset &+ Int(input.payload) > 0 else { return }
+        let answer = payload.suffix(from: -offset)
+        guard case .answered(let request) = transactions.reply(tls[state].fingerprint, at: input.time) else {
+            endTLS(index, state)
+            return
+        }
+        var notes: SampleNotes = []
+        var kind = PassiveKind.tls
+        if let record = TLSRecord(answer) {
+            switch record.contentType {
+            case TLSContentType.handshake:
+                if let handshake = TLSHandshake(record.fragment), let hello = TLSServerHello(handshake.body),
+                    hello.isRetryRequest
+                {
+                    kind = .tlsRetry
+                }
+            case TLSContentType.alert: notes = .alert
+            default: notes = .notTLS
+            }
+        } else if answer.byteCount >= TLSRecord.headerLength {
+            notes = .notTLS
+        }
+        let rtt = input.time &- tls[state].completed
+        if tls[state].hasHole == 1 || findings.retransmitter == input.sender {
+            findings.counters.reject(.postLoss)
+        } else if rtt < 0 {
+            findings.counters.reject(.negative)
+        } else {
+            if request.retries > 0 { findings.counters.reject(.ambiguous) }
+            emitTLS(
+                request, outcome: request.retries > 0 ? .ambiguous : nil, time: input.time, rtt: rtt, kind: kind,
+                notes: notes)
+        }
+        if kind == .tlsRetry {
+            tls[state].phase = TLSState.Phase.retried
+            tls[state].fingerprint = 0
+        } else {
+            endTLS(index, state)
+        }
+    }
+
+    private mutating func endTLS(_ index: Int, _ state: Int) {
+        tls.close(state)
+        flows[index].flags.remove(.watchesTLS)
+    }
+
+    // MARK: Samples
+
+    /// Files a sample of a hello, or its failure. An answer to a hello that was sent again has bounds only.
+    mutating func emitTLS(
+        _ request: Transaction, outcome: PassiveOutcome?, time: Int64, rtt: Int64, kind: PassiveKind = .tls,
+        notes: SampleNotes = []
+    ) {
+        if outcome == .timeout, !couldBeAnswered(request) { return }
+        let isIPv6 = request.scope & FlowKey.ipv6 != 0
+        func address(_ high: UInt64, _ low: UInt64) -> IPAddress {
+            isIPv6 ? IPAddress(v6High: high, low: low) : IPAddress(v4: UInt32(truncatingIfNeeded: low))
+        }
+        let client = address(request.clientHigh, request.clientLow)
+        let server = address(request.serverHigh, request.serverLow)
+        let parties = Parties(
+            client: client, server: server, interface: request.scope & ~FlowKey.ipv6,
+            service: ServiceReference(rawValue: request.service), peer: peer(of: client))
+        var sample = EngineSample(
+            time: time, kind: kind, side: .server, method: .transaction, rtt: outcome == nil ? rtt : -1,
+            outcome: outcome, source: client, sourcePort: request.clientPort, destination: server,
+            destinationPort: request.serverPort, interface: parties.interface, service: parties.service,
+            notes: SampleNotes(rawValue: request.notes).union(notes), retries: request.retries)
+        if outcome == .ambiguous {
+            sample.lower = max(0, time &- request.last)
+            sample.upper = rtt
+        }
+        let isFailure = outcome == .timeout || !notes.isDisjoint(with: [.alert, .notTLS])
+        emit(sample, parties: parties, failures: isFailure ? 1 : 0)
+    }
+
+    /// Whether the answer would have been seen: the connection was still followed, and its server was heard at all.
+    private mutating func couldBeAnswered(_ request: Transaction) -> Bool {
+        let index = Int(request.flow) &- 1
+        guard index >= 0, index < flows.used, flows[index].has(.inUse),
+            flows[index].generation == request.generation
+        else { return false }
+        return flows[index].sides[0].has(.isSeen) && flows[index].sides[1].has(.isSeen)
+    }
+
+    /// A hello without an answer, of a connection that is about to go.
+    mutating func reportUnansweredTLS(_ index: Int) {
+        guard flows[index].has(.watchesTLS) else { return }
+        let state = tls.find(flow: index, generation: flows[index].generation)
+        guard state >= 0 else { return }
+        if tls[state].fingerprint != 0,
+            case .answered(let request) = transactions.reply(tls[state].fingerprint, at: now)
+        {
+            emitTLS(request, outcome: .timeout, time: request.last, rtt: -1)
+        }
+        hellos.close(Int(tls[state].buffer) &- 1, tls[state].key)
+        tls.close(state)
+    }
+
+    private mutating func reportOrphanTLS(_ index: Int, at input: TCPInput) {
+        let parties = parties(of: index)
+        let server = input.sender
+        let sample = EngineSample(
+            time: input.time, kind: .tls, side: .server, method: .transaction, rtt: -1, outcome: .orphan,
+            source: address(1 &- server, of: index), sourcePort: port(1 &- server, of: index),
+            destination: address(server, of: index), destinationPort: port(server, of: index),
+            interface: parties.interface, service: parties.service)
+        emit(sample, parties: parties, failures: 0)
+    }
+
+    // MARK: Names
+
+    /// The service that a server name stands for; nil where it says nothing.
+    ///
+    /// Beside an encrypted hello, the visible name may be that of the keys' keeper: it is believed only where DNS has
+    /// led to this address under the same name.
+    mutating func service(_ facts: HelloFacts, at server: IPAddress, port: UInt16) -> ServiceReference? {
+        guard facts.nameKey != 0 else { return nil }
+        let attribution = attribution
+        guard
+            let found = names.remember(
+                key: facts.nameKey, now: nowSeconds, keepsOthers: attribution.keepsNames,
+                text: { facts.nameText }, service: { attribution.service(named: $0) })
+        else { return nil }
+        if facts.hasEncryptedHello, names.name(of: server, now: nowSeconds)?.reference != found.reference { return nil }
+        if let service = found.service, attribution.accepts(port: port, service: service) {
+            return ServiceReference(service: service).learned(.sni)
+        }
+        return attribution.keepsNames ? found.reference.learned(.sni) : nil
+    }
+}

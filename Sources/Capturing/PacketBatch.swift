@@ -1,0 +1,147 @@
+// Packets on the way from the ring to the flow table, so that the memory they need is there when they are looked at.
+//
+// libpcap lends a record until the next one only, so a batch keeps a copy of it. What is looked up ahead is a hint: an
+// earlier packet of the batch may open or remove the entry, so each packet is looked up again in its turn.
+
+internal import Glibc
+internal import Wire
+
+/// Where a segment belongs: the canonical key of its connection, the key's hash, and which side sent it.
+struct FlowPlace: BitwiseCopyable {
+    var key = FlowKey()
+    /// 0 or 1.
+    var sender = 0
+    var hash: UInt64 = 0
+}
+
+/// A dissected packet that waits, and its place where it is TCP.
+struct WaitingPacket: BitwiseCopyable {
+    var packet = DissectedPacket()
+    var place = FlowPlace()
+    /// Where its record lies in the batch's bytes, and how long it is.
+    var start = 0
+    var count = 0
+    /// The entry it will probably be found at; -1: none.
+    var hint = -1
+    var isPlaced = false
+}
+
+/// A few dozen packets and their records.
+@safe
+struct PacketBatch: ~Copyable {
+    static var capacity: Int { 32 }
+    /// Bytes of all records together: half of a level-one cache.
+    static var byteCapacity: Int { 16_384 }
+    private static var alignment: Int { 16 }
+
+    var waiting: FixedTable<WaitingPacket> = FixedTable(zeroed: PacketBatch.capacity)
+    private var bytes: FixedTable<UInt8> = FixedTable(zeroed: PacketBatch.byteCapacity)
+    private var used = 0
+    private(set) var count = 0
+
+    var isEmpty: Bool { count == 0 }
+    var isFull: Bool { count == PacketBatch.capacity }
+
+    @inline(__always)
+    func hasRoom(_ size: Int) -> Bool { !isFull && size <= PacketBatch.byteCapacity &- used }
+
+    /// Keeps a packet with a copy of its record; the caller has asked `hasRoom`. Returns its position.
+    @inline(__always)
+    mutating func add(_ packet: DissectedPacket, record: RawSpan) -> Int {
+        let size = record.byteCount
+        precondition(hasRoom(size))
+        waiting[count].packet = packet
+        waiting[count].start = used
+        waiting[count].count = size
+        waiting[count].hint = -1
+        waiting[count].isPlaced = false
+        if size > 0 {
+            // `hasRoom` proved that the bytes fit behind `used`.
+            unsafe record.withUnsafeBytes { source in
+                guard let base = source.baseAddress else { return }
+                _ = unsafe memcpy(bytes.address(used), base, size)
+            }
+        }
+        used = min(
+            (used &+ size &+ PacketBatch.alignment &- 1) & ~(PacketBatch.alignment &- 1), PacketBatch.byteCapacity)
+        count &+= 1
+        return count &- 1
+    }
+
+    /// The record of a waiting packet; it stays until `removeAll`.
+    @inline(__always)
+    func record(_ position: Int) -> UnsafeRawBufferPointer {
+        let start = waiting[position].start
+        let size = waiting[position].count
+        precondition(start >= 0 && size >= 0 && start &+ size <= PacketBatch.byteCapacity)
+        return unsafe UnsafeRawBufferPointer(start: bytes.address(start), count: size)
+    }
+
+    @inline(__always)
+    mutating func removeAll() {
+        count = 0
+        used = 0
+    }
+}
+
+extension CaptureEngine {
+    /// Packets between asking for an entry and looking at it, and for its outstanding segments. A processor waits for a
+    /// dozen lines at a time, so they are asked for along the way, not all at once.
+    private static var entryLead: Int { 10 }
+    private static var segmentLead: Int { 4 }
+
+    /// Lets a packet wait for its batch. A record that fits no batch is taken at once, after those that wait.
+    mutating func enqueue(_ packet: DissectedPacket, record: RawSpan) {
+        if !batch.hasRoom(record.byteCount) {
+            flush()
+            guard batch.hasRoom(record.byteCount) else {
+                take(packet, record: record)
+                return
+            }
+        }
+        let position = batch.add(packet, record: record)
+        if packet.protocolNumber == .tcp, let place = place(of: packet, record: record) {
+            batch.waiting[position].place = place
+            batch.waiting[position].isPlaced = true
+            flows.prefetchBucket(place.hash)
+        }
+        if batch.isFull { flush() }
+    }
+
+    /// Takes every packet that waits, in the order in which they came.
+    mutating func flush() {
+        guard !batch.isEmpty else { return }
+        for position in 0..<CaptureEngine.entryLead { prefetchEntry(position) }
+        for position in 0..<CaptureEngine.segmentLead { prefetchSegments(position) }
+        for position in 0..<batch.count {
+            prefetchEntry(position &+ CaptureEngine.entryLead)
+            prefetchSegments(position &+ CaptureEngine.segmentLead)
+            // The batch is emptied behind the loop, and nothing in it adds to it, so the bytes stay.
+            let record = unsafe batch.record(position)
+            let packet = batch.waiting[position].packet
+            if packet.time > now { advance(to: packet.time) }
+            if batch.waiting[position].isPlaced {
+                unsafe takeTCP(packet, record: record.bytes, place: batch.waiting[position].place)
+            } else {
+                unsafe take(packet, record: record.bytes)
+            }
+        }
+        batch.removeAll()
+    }
+
+    @inline(__always)
+    private mutating func prefetchEntry(_ position: Int) {
+        guard position < batch.count, batch.waiting[position].isPlaced else { return }
+        batch.waiting[position].hint = flows.prefetchEntry(batch.waiting[position].place.hash)
+    }
+
+    /// The chunks that an acknowledgement and a data segment of the sender will look at.
+    @inline(__always)
+    private mutating func prefetchSegments(_ position: Int) {
+        guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
+        let index = batch.waiting[position].hint
+        let sender = batch.waiting[position].place.sender
+        pool.prefetch(flows[index].sides[1 &- sender].queue.head)
+        pool.prefetch(flows[index].sides[sender].queue.tail)
+    }
+}
