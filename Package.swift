@@ -122,7 +122,7 @@ let package = Package(
         tests("ModelTests", ["Model", "Wire", "Statistics"]),
         tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", "CLinux"]),
         tests("ProbingTests", ["Probing", "TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
-        tests("CapturingTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
+        tests("CapturingTests", ["Capturing", "TestSupport", "Model", "LinuxSystem", "Wire", "Statistics"]),
         tests("StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", "storebench", grdb]),
         tests("AlertingTests", ["Alerting", "Model", "Statistics", "Wire", "TestSupport"]),
         tests("ConfiguringTests", ["Configuring", "Model", "Wire"], resources: [.copy("Fixtures")]),
@@ -132,7 +132,7 @@ let package = Package(
             ["CommandKit", "Control", "Storing", "Capturing", "Model", "Statistics", "Wire", arguments],
             resources: [.copy("Snapshots")]),
         tests(
-            "DaemonKitTests", ["DaemonKit", "Alerting", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
+            "DaemonKitTests", ["DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
         tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),
         tests("SystemTests", ["TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),

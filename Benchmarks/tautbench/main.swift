@@ -18,6 +18,8 @@ func analyze(_ file: String) throws {
 func listen(_ interface: String, ring: Int, seconds: UInt32) throws {
     var settings = CaptureSettings()
     settings.ringSize = ring
+    // What is measured is how much is taken in full.
+    settings.shed = .off
     let capture = try LiveCapture.open(interface: interface, settings: settings)
     try capture.start(attribution: AttributionTable(), interval: .seconds(1), onSummary: { _ in })
     sleep(seconds)

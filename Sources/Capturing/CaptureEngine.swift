@@ -70,6 +70,8 @@ struct CaptureEngine: ~Copyable {
     var findings = TCPFindings()
     var samples: [EngineSample] = []
     let hash = KeyedHash()
+    /// Which flows are measured; all of them unless the capture cannot keep up.
+    private(set) var sampling = FlowSampling()
 
     private(set) var packets: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -107,6 +109,10 @@ struct CaptureEngine: ~Copyable {
         if let reason = dissector.dissect(record, into: &packet) {
             drop(reason)
             if time > now { passTime(time) }
+        } else if sampling.shift > 0, isShed(packet, record: record) {
+            drop(.shed)
+            // The packets that wait move the clock on in their turn.
+            if time > now, batch.isEmpty { advance(to: time) }
         } else if flows.counters.active < CaptureEngine.batchThreshold, batch.isEmpty {
             take(packet, record: record)
         } else {
@@ -143,6 +149,12 @@ struct CaptureEngine: ~Copyable {
         nextTick = time &+ CaptureEngine.tick
         nowSeconds = UInt32(truncatingIfNeeded: max(time, 0) / 1_000_000_000)
         sweep()
+    }
+
+    /// Measures one flow in 2^`shift` from now on; 0: all.
+    mutating func sampleFlows(shift: Int) {
+        flush()
+        sampling.set(shift: shift, at: now)
     }
 
     /// One part of each table: what has waited too long is reported and freed.
@@ -186,6 +198,10 @@ struct CaptureEngine: ~Copyable {
     /// Files a sample and keeps it where the caller wants it.
     @inline(__always)
     mutating func emit(_ sample: EngineSample, parties: Parties, failures: UInt64) {
+        if sampling.hasShed, isUnknown(sample) {
+            findings.counters.reject(.shed)
+            return
+        }
         // Who keeps samples makes the figures of them, and never drains the summary.
         if keepsSamples {
             samples.append(sample)
@@ -254,6 +270,9 @@ struct CaptureEngine: ~Copyable {
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets
+        counters.acknowledgements = findings.counters.acknowledgements
+        counters.captureGaps = findings.counters.captureGaps
+        counters.flowDivisor = 1 &<< UInt64(sampling.shift)
         counters.activeFlows = flows.counters.active
         counters.evictedFlows = flows.counters.evicted
         counters.refusedFlows = flows.counters.refused
@@ -264,10 +283,15 @@ struct CaptureEngine: ~Copyable {
     /// Hands over the interval's figures and begins a new interval.
     mutating func drainSummary(interfaceName: (UInt32) -> String) -> [PassiveKey: PassiveCell] {
         flush()
+        defer { summary.removeAll() }
+        return copySummary(interfaceName: interfaceName)
+    }
+
+    /// The interval's figures so far.
+    func copySummary(interfaceName: (UInt32) -> String) -> [PassiveKey: PassiveCell] {
         var result: [PassiveKey: PassiveCell] = [:]
-        var drained: [(SummaryKey, PassiveCell)] = []
-        summary.drain { drained.append(($0, $1)) }
-        for (key, cell) in drained {
+        for index in 0..<summary.count {
+            let (key, cell) = summary[index]
             let full = PassiveKey(
                 interface: interfaceName(key.interface), service: serviceText(key.service), peer: peerText(key),
                 kind: key.kind, side: key.side)

@@ -38,6 +38,8 @@ enum DropReason: Int, CaseIterable {
     case vpnData
     /// IKE version 1, which is not measured.
     case ikeVersion1
+    /// Of a flow that is left out while the kernel drops packets.
+    case shed
 
     var name: String {
         switch self {
@@ -58,6 +60,7 @@ enum DropReason: Int, CaseIterable {
         case .icmpTooBig: "icmp-too-big"
         case .vpnData: "vpn-data"
         case .ikeVersion1: "ikev1"
+        case .shed: "shed"
         }
     }
 }

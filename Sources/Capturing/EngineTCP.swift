@@ -30,6 +30,10 @@ extension CaptureEngine {
             flow: place.hash, input: input, checksum: segment.checksum, window: segment.window)
         duplicates.prefetch(fingerprint)
         var index = flows.find(place.key, hash: place.hash)
+        if index >= 0, sampling.hasShed, isOutdated(index) {
+            flows.remove(index, pool: &pool)
+            index = -1
+        }
         if index < 0 {
             index = openFlow(place, input)
             guard index >= 0 else { return }

@@ -2,6 +2,7 @@
 
 internal import CPcap
 internal import Glibc
+internal import LinuxSystem
 
 /// An open libpcap handle, closed when it goes. libpcap wants one thread at a time, which the owner sees to.
 @safe
@@ -14,9 +15,10 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
         case failed(String)
     }
 
+    /// Readings of libpcap's counters, which wrap.
     struct Statistics: Equatable {
-        var kernelDrops: UInt64 = 0
-        var interfaceDrops: UInt64 = 0
+        var kernelDrops: UInt32 = 0
+        var interfaceDrops: UInt32 = 0
     }
 
     /// Bytes read from a file at once: four times of what stdio would, and still in the level-one cache.
@@ -25,6 +27,8 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
     private let handle: OpaquePointer
     /// What stdio reads a file into; nil for interfaces.
     private let buffer: UnsafeMutableRawPointer?
+    /// nil for files and for `any`.
+    private var attachment: InterfaceAttachment?
 
     private init(_ handle: OpaquePointer, buffer: UnsafeMutableRawPointer? = nil) {
         unsafe self.handle = handle
@@ -86,32 +90,63 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
     // MARK: Interfaces
 
     /// Opens an interface, or all of them as `any`, with a kernel filter.
+    ///
+    /// Of packets that pass `whole` as well, up to `CaptureFilter.wholeLength` bytes are kept, of others `snapLength`.
+    /// With `isAwaited` the interface need not be there: nothing is captured until `follow` finds it.
     static func open(
-        interface: String, snapLength: Int, ringSize: Int, filters: [String]
+        interface: String, snapLength: Int, ringSize: Int, filters: [String], whole: String? = nil,
+        isAwaited: Bool = false
     ) throws(CaptureError) -> PacketSource {
+        let device = isAwaited ? "any" : interface
         var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
-        guard let created = unsafe pcap_create(interface, &message) else {
+        guard let created = unsafe pcap_create(device, &message) else {
             throw CaptureError(.other, source: interface, reason: text(message))
         }
-        let source = unsafe PacketSource(created)
-        unsafe pcap_set_snaplen(created, Int32(clamping: snapLength))
+        var source = unsafe PacketSource(created)
+        let longest = whole == nil ? snapLength : max(snapLength, CaptureFilter.wholeLength)
+        unsafe pcap_set_snaplen(created, Int32(clamping: longest))
         unsafe pcap_set_buffer_size(created, Int32(clamping: ringSize))
         // A monitor on a mirror port must see what is not addressed to it; `any` knows no such mode.
-        unsafe pcap_set_promisc(created, interface == "any" ? 0 : 1)
+        unsafe pcap_set_promisc(created, device == "any" ? 0 : 1)
         // How long the kernel may hold a block back: samples show within a second.
         unsafe pcap_set_timeout(created, 100)
         unsafe pcap_set_tstamp_precision(created, PCAP_TSTAMP_PRECISION_NANO)
         let status = unsafe pcap_activate(created)
         guard status >= 0 else { throw source.activationError(status, interface: interface) }
-        if interface == "any" {
+        if device == "any" {
             // Refused by kernels and libraries that lack it: version 1 then, without interface indices.
             unsafe pcap_set_datalink(created, DLT_LINUX_SLL2)
         }
-        try source.install(filters, interface: interface)
+        try source.attach(to: interface, isAwaited: isAwaited)
+        try source.install(filters, whole: whole, snapLength: snapLength, interface: interface)
         guard unsafe pcap_setnonblock(created, 1, &message) == 0 else {
             throw CaptureError(.other, source: interface, reason: text(message))
         }
         return source
+    }
+
+    private mutating func attach(to interface: String, isAwaited: Bool) throws(CaptureError) {
+        guard interface != "any" else { return }
+        attachment = InterfaceAttachment(
+            name: interface, interface: isAwaited ? nil : PacketInterface(named: interface, seenBy: descriptor))
+        guard isAwaited else { return }
+        do {
+            try PacketSocket.silence(descriptor)
+        } catch {
+            throw CaptureError(.other, source: interface, reason: "\(error)")
+        }
+    }
+
+    /// Whether the interface has not been there yet.
+    var isWaiting: Bool { attachment.map { $0.interface == nil } ?? false }
+
+    /// Whether the source was bound anew, so that reading fails where there is nothing to read.
+    var hasMoved: Bool { attachment?.hasMoved ?? false }
+
+    /// Looks for the source's interface, and binds the source to it where it has been made anew. Needs no privilege.
+    mutating func follow() -> InterfaceAttachment.Following {
+        let descriptor = descriptor
+        return attachment?.follow(with: descriptor) ?? .attached
     }
 
     private func activationError(_ status: Int32, interface: String) -> CaptureError {
@@ -127,31 +162,40 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// Installs the first filter that compiles for the handle's link type.
-    private func install(_ filters: [String], interface: String) throws(CaptureError) {
+    /// Installs the first of the filters that compiles for the handle's link type; of what `whole` takes, more is kept.
+    private func install(
+        _ filters: [String], whole: String?, snapLength: Int, interface: String
+    ) throws(CaptureError) {
         var reason = "no filter"
         for filter in filters {
-            var program = unsafe bpf_program()
-            guard unsafe pcap_compile(handle, &program, filter, 1, UInt32.max) == 0 else {
+            guard var program = compile(filter)?.keeping(snapLength) else {
                 unsafe reason = String(cString: pcap_geterr(handle))
                 continue
             }
-            let status = unsafe pcap_setfilter(handle, &program)
-            unsafe pcap_freecode(&program)
+            // Not every link type has it all; the packets then come short, as the snap length says.
+            if let whole = whole.flatMap({ compile($0) }) { program = whole.orElse(program) }
+            let status = unsafe program.withProgram { unsafe pcap_setfilter(handle, $0) }
             if status == 0 { return }
             unsafe reason = String(cString: pcap_geterr(handle))
         }
         throw CaptureError(.filter, source: interface, reason: "filter: \(reason)")
     }
 
+    private func compile(_ filter: String) -> FilterProgram? {
+        var program = unsafe bpf_program()
+        guard unsafe pcap_compile(handle, &program, filter, 1, UInt32.max) == 0 else { return nil }
+        defer { unsafe pcap_freecode(&program) }
+        return unsafe FilterProgram(copying: program)
+    }
+
     /// The descriptor to wait on; -1 where there is none.
     var descriptor: Int32 { unsafe pcap_get_selectable_fd(handle) }
 
-    /// What the kernel and the interface lost, from the start of the source.
+    /// What the kernel and the interface lost; nil where that is not to be had.
     var statistics: Statistics? {
         var counts = pcap_stat()
         guard unsafe pcap_stats(handle, &counts) == 0 else { return nil }
-        return Statistics(kernelDrops: UInt64(counts.ps_drop), interfaceDrops: UInt64(counts.ps_ifdrop))
+        return Statistics(kernelDrops: counts.ps_drop, interfaceDrops: counts.ps_ifdrop)
     }
 
     // MARK: Reading

@@ -78,9 +78,10 @@ struct SummaryTable: ~Copyable {
         return -1
     }
 
-    /// Hands over every cell and begins a new interval.
-    mutating func drain(_ body: (SummaryKey, PassiveCell) -> Void) {
-        for index in keys.indices { body(keys[index], cells[index]) }
+    subscript(index: Int) -> (key: SummaryKey, cell: PassiveCell) { (keys[index], cells[index]) }
+
+    /// Begins a new interval.
+    mutating func removeAll() {
         keys.removeAll(keepingCapacity: true)
         cells.removeAll(keepingCapacity: true)
         for slot in 0..<SummaryTable.slotCount { slots[slot] = 0 }

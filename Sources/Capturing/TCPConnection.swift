@@ -29,6 +29,12 @@ struct TCPDirection: BitwiseCopyable {
         static var isSeen: Flags { Flags(rawValue: 2048) }
         /// The gap is what lay before the first packet seen, not a hole.
         static var isGapOfJoin: Flags { Flags(rawValue: 4096) }
+        /// The gap has been counted as one of the capture.
+        static var isGapCounted: Flags { Flags(rawValue: 8192) }
+        /// The gap's end is the acknowledgement that told of it: nothing behind it was seen then.
+        static var isGapOfAcknowledgement: Flags { Flags(rawValue: 16384) }
+        /// All that is said of the gap.
+        static var ofGap: Flags { [.hasGap, .isGapOfJoin, .isGapCounted, .isGapOfAcknowledgement] }
     }
 
     /// One behind the highest sequence number sent.

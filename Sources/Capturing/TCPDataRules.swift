@@ -58,6 +58,10 @@ extension TCPConnection {
             sides[owner].highestAcknowledged = acknowledgement
             return
         }
+        if sides[owner].has(.isSeen) {
+            findings.counters.acknowledgements &+= 1
+            if ahead > 0 || sides[owner].has(.hasGap) { noteMissing(input, of: owner, findings: &findings) }
+        }
         let newEcho = isNewEcho(input, of: owner)
         var covered = 0
         var newest: SegmentRecord?
@@ -155,8 +159,10 @@ extension TCPConnection {
             sides[owner].flags.remove(.hasLoss)
         }
         // What was acknowledged has arrived: if it comes by again, it is a retransmission.
-        if sides[owner].has(.hasGap), !isAfter(sides[owner].gapEnd, acknowledgement) {
-            sides[owner].flags.remove([.hasGap, .isGapOfJoin])
+        if sides[owner].has(.hasGap), !isAfter(sides[owner].gapEnd, acknowledgement),
+            !sides[owner].has(.isGapOfAcknowledgement) || sides[owner].gapEnd != acknowledgement
+        {
+            sides[owner].flags.remove(TCPDirection.Flags.ofGap)
         }
     }
 

@@ -26,6 +26,8 @@ enum RejectReason: Int, CaseIterable {
     case idle
     /// The spin bit turned without the pattern that a round trip makes: random, reordered or switched off.
     case spinPattern
+    /// Request or reply may have been left out while load was shed, so that it was missed says nothing.
+    case shed
 
     var name: String {
         switch self {
@@ -40,6 +42,7 @@ enum RejectReason: Int, CaseIterable {
         case .windowProbe: "window_probe"
         case .idle: "idle"
         case .spinPattern: "spin_pattern"
+        case .shed: "shed"
         }
     }
 }
@@ -86,7 +89,10 @@ struct TCPCounters: BitwiseCopyable {
     var spurious: UInt64 = 0
     var oneSidedFlows: UInt64 = 0
     var flows: UInt64 = 0
-    var rejected: InlineArray<11, UInt64> = InlineArray(repeating: 0)
+    /// Acknowledgements of something new from a side whose peer is seen, and those of what was not seen.
+    var acknowledgements: UInt64 = 0
+    var captureGaps: UInt64 = 0
+    var rejected: InlineArray<12, UInt64> = InlineArray(repeating: 0)
 
     @inline(__always)
     mutating func reject(_ reason: RejectReason, _ count: Int = 1) {

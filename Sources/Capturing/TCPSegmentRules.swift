@@ -7,6 +7,9 @@ extension TCPConnection {
     private static var unansweredLimit: Int { 2 * SegmentChunk.capacity }
     /// How much before the first packet seen may still arrive late, in bytes.
     private static var joinWindow: UInt32 { 1 << 20 }
+    /// Directions that are received on different processors may change places in the capture by this much, in
+    /// nanoseconds.
+    private static var captureDisorder: Int64 { 1_000_000 }
 
     /// Takes what the segment carries. SYN and RST do not come here.
     @inline(__always)
@@ -102,15 +105,15 @@ extension TCPConnection {
 
     /// A jump over what was not seen: lost before the capture point, late, or missed by the capture.
     private mutating func openGap(_ sender: Int, to start: UInt32, at time: Int64) {
-        if !sides[sender].has(.hasGap) || sides[sender].has(.isGapOfJoin)
+        if !sides[sender].has(.hasGap) || sides[sender].has(.isGapOfJoin) || sides[sender].has(.isGapCounted)
             || !isAfter(sides[sender].gapEnd, sides[sender].highestAcknowledged)
         {
             sides[sender].gapStart = sides[sender].nextSequence
             gapOpened[sender] = time
         }
         sides[sender].gapEnd = start
+        sides[sender].flags.remove(TCPDirection.Flags.ofGap)
         sides[sender].flags.insert(.hasGap)
-        sides[sender].flags.remove(.isGapOfJoin)
     }
 
     /// Keeps a new segment until it is acknowledged.
@@ -141,7 +144,9 @@ extension TCPConnection {
         let sender = input.sender
         let start = input.sequence
         if sides[sender].has(.hasGap), !isAfter(sides[sender].gapStart, start),
-            isAfter(sides[sender].gapEnd, start)
+            isAfter(sides[sender].gapEnd, start),
+            !sides[sender].has(.isGapOfAcknowledgement)
+                || input.time &- gapOpened[sender] < TCPConnection.captureDisorder
         {
             fillGap(input, end: end, findings: &findings)
         } else {
@@ -160,7 +165,13 @@ extension TCPConnection {
         let sender = input.sender
         findings.counters.outOfOrder &+= 1
         let late = input.time &- gapOpened[sender]
-        if !sides[sender].has(.isGapOfJoin), late > Int64(max(sides[sender].minimumRTT, 1)) {
+        if sides[sender].has(.isGapOfAcknowledgement) {
+            // The data stood behind its acknowledgement in the capture only: nothing is missing.
+            if sides[sender].has(.isGapCounted), findings.counters.captureGaps > 0 {
+                findings.counters.captureGaps &-= 1
+            }
+            sides[sender].flags.remove(.isGapCounted)
+        } else if !sides[sender].has(.isGapOfJoin), late > Int64(max(sides[sender].minimumRTT, 1)) {
             findings.counters.upstreamLosses &+= 1
         }
         if sides[sender].has(.isGapOfJoin) { return }
@@ -169,7 +180,9 @@ extension TCPConnection {
         } else {
             sides[sender].gapEnd = input.sequence
         }
-        if !isAfter(sides[sender].gapEnd, sides[sender].gapStart) { sides[sender].flags.remove(.hasGap) }
+        if !isAfter(sides[sender].gapEnd, sides[sender].gapStart) {
+            sides[sender].flags.remove(TCPDirection.Flags.ofGap)
+        }
     }
 
     private mutating func markRetransmitted(

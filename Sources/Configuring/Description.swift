@@ -129,6 +129,7 @@ enum Description {
             Field("capture.max_flows", "\(capture.maxFlows)"),
             Field("capture.peer_prefix", "\(capture.peerPrefix4) and \(capture.peerPrefix6)"),
             Field("capture.keep_names", capture.keepsNames ? "true" : "false"),
+            Field("capture.shed", capture.shed.rawValue),
             Field("storage.max_size", Quantity.text(bytes: storage.maxSize)),
             Field("storage.raw", Quantity.text(storage.rawRetention)),
             Field("storage.hours", Quantity.text(storage.hourRetention)),

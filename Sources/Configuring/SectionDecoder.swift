@@ -83,7 +83,7 @@ struct SectionDecoder {
         var settings = CaptureSettings()
         let keys = [
             "enabled", "interfaces", "filter", "snap_length", "ring_size", "interval", "max_flows", "peer_prefix",
-            "keep_names",
+            "keep_names", "shed",
         ]
         guard let node = document["capture"], let section = Section(node, "\"capture\"", keys: keys, report: report)
         else { return settings }
@@ -97,6 +97,7 @@ struct SectionDecoder {
         set(&settings.interval, section["interval"]) { values.duration($0, .seconds(1)...(.seconds(3_600))) }
         set(&settings.maxFlows, section["max_flows"]) { values.integer($0, 64...4_194_304, "a number of flows") }
         set(&settings.keepsNames, section["keep_names"]) { values.boolean($0) }
+        set(&settings.shed, section["shed"]) { values.choice($0, CaptureSettings.Shedding.self) }
         if let node = section["peer_prefix"],
             let lengths = Section(node, "\"peer_prefix\"", keys: ["ipv4", "ipv6"], report: report)
         {

@@ -25,16 +25,19 @@ public struct FlowsReport: Codable, Hashable, Sendable {
     public var rowsOmitted: Int
     /// The capture sources and what they could not use.
     public var capture: [StatusReport.Capture]
+    /// What each source missed within the range; `capture` counts from the start of the source.
+    public var losses: [CaptureLosses]
 
     private enum CodingKeys: String, CodingKey {
-        case schema, generated, since, until, by, rows, capture
+        case schema, generated, since, until, by, rows, capture, losses
         case rowsOmitted = "rows_omitted"
     }
 
     /// - Parameter cells: may hold a key more than once (one an interval); they are merged.
     public init(
         generated: WallTime, since: WallTime?, until: WallTime?, by: Grouping,
-        cells: some Sequence<(PassiveKey, PassiveCell)>, capture: [StatusReport.Capture]
+        cells: some Sequence<(PassiveKey, PassiveCell)>, capture: [StatusReport.Capture],
+        losses: [(source: String, loss: CaptureLoss)] = []
     ) {
         schema = FlowsReport.schema
         self.generated = ReportTime(generated)
@@ -42,6 +45,7 @@ public struct FlowsReport: Codable, Hashable, Sendable {
         self.until = ReportTime(until)
         self.by = by
         self.capture = capture
+        self.losses = losses.map { CaptureLosses(source: $0.source, $0.loss) }
         var groups: [RowKey: Accumulated] = [:]
         for (key, cell) in cells {
             groups[RowKey(key, by: by), default: Accumulated()].add(cell, side: key.side)
@@ -115,6 +119,41 @@ public struct FlowsReport: Codable, Hashable, Sendable {
             self.p95 = Double(p95) / 1_000
             self.p99 = Double(p99) / 1_000
             max = Double(maximum) / 1_000
+        }
+    }
+
+    /// What a capture source missed within the range of the report.
+    public struct CaptureLosses: Codable, Hashable, Sendable {
+        public var source: String
+        public var packets: UInt64
+        /// Dropped by the kernel since the ring was full.
+        public var kernelDrops: UInt64
+        public var interfaceDrops: UInt64
+        public var acknowledgements: UInt64
+        /// Acknowledgements of data that never came by: holes in the capture, not losses of the network.
+        public var captureGaps: UInt64
+        /// The share of them in percent; null where none could be judged.
+        @OrNull public var captureLoss: Double?
+        /// Packets left out by flow.
+        public var shed: UInt64
+
+        private enum CodingKeys: String, CodingKey {
+            case source, packets, acknowledgements, shed
+            case kernelDrops = "kernel_drops"
+            case interfaceDrops = "interface_drops"
+            case captureGaps = "capture_gaps"
+            case captureLoss = "capture_loss_percent"
+        }
+
+        public init(source: String, _ loss: CaptureLoss) {
+            self.source = source
+            packets = loss.packets
+            kernelDrops = loss.kernelDrops
+            interfaceDrops = loss.interfaceDrops
+            acknowledgements = loss.acknowledgements
+            captureGaps = loss.gaps
+            captureLoss = loss.gapShare.map { ($0 * 100_000).rounded() / 1_000 }
+            shed = loss.shed
         }
     }
 

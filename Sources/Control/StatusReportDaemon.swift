@@ -124,6 +124,12 @@ extension StatusReport {
         public var bytes: UInt64
         public var kernelDrops: UInt64
         public var interfaceDrops: UInt64
+        /// TCP acknowledgements of something new that could be held against the data seen, and those of data that never
+        /// came by.
+        public var acknowledgements: UInt64
+        public var captureGaps: UInt64
+        /// Of how many flows one is measured now; 1 unless load is shed.
+        public var flowDivisor: UInt64
         /// Packets not used, by reason.
         public var drops: [String: UInt64]
         /// Matches refused, by reason.
@@ -138,6 +144,9 @@ extension StatusReport {
 
         private enum CodingKeys: String, CodingKey {
             case source, running, problem, packets, bytes, drops, rejected, retransmissions, duplicates
+            case acknowledgements
+            case captureGaps = "capture_gaps"
+            case flowDivisor = "one_flow_of"
             case kernelDrops = "kernel_drops"
             case interfaceDrops = "interface_drops"
             case outOfOrder = "out_of_order"
@@ -157,6 +166,9 @@ extension StatusReport {
             bytes = counters.bytes
             kernelDrops = counters.kernelDrops
             interfaceDrops = counters.interfaceDrops
+            acknowledgements = counters.acknowledgements
+            captureGaps = counters.captureGaps
+            flowDivisor = counters.flowDivisor
             drops = counters.drops
             rejected = counters.rejected
             retransmissions = counters.retransmissions

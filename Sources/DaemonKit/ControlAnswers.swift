@@ -28,7 +28,7 @@ struct ControlAnswers: Sendable {
     func answer(_ request: ControlRequest, peer: ControlPeer, responder: ControlResponder) {
         switch request {
         case .status: responder.reply(.status(status()))
-        case .flows(let grouping): responder.reply(.flows(flows(grouping)))
+        case .flows(let grouping): replyFlows(grouping, responder)
         case .stat: responder.reply(.stat(stat()))
         case .reload:
             reload()
@@ -96,20 +96,36 @@ struct ControlAnswers: Sendable {
 
     private func captureParts() -> [StatusReport.Capture] {
         captures.map { capture in
-            let problem = captureHealth.problem(of: capture.interface)
+            let condition = captureHealth.condition(of: capture.interface)
             return StatusReport.Capture(
-                source: capture.interface, running: problem == nil, problem: problem, counters: capture.counters)
+                source: capture.interface, running: condition.isRunning, problem: condition.problem,
+                counters: capture.counters)
         }
             + failedCaptures.sorted { $0.key < $1.key }.map {
                 StatusReport.Capture(source: $0.key, running: false, problem: $0.value)
             }
     }
 
-    private func flows(_ grouping: FlowsReport.Grouping) -> FlowsReport {
-        let merged = core.read { $0.passive.merged() }
-        return FlowsReport(
-            generated: Core.now, since: merged?.start, until: merged?.end, by: grouping,
-            cells: (merged?.cells ?? [:]).map { ($0.key, $0.value) }, capture: captureParts())
+    /// The window of intervals that have ended, with the running one of each source: a sample shows at once.
+    private func replyFlows(_ grouping: FlowsReport.Grouping, _ responder: ControlResponder) {
+        let answers = self
+        Task.detached {
+            var running: [PassiveSummary] = []
+            for capture in answers.captures {
+                if let figures = await capture.currentFigures() { running.append(figures) }
+            }
+            // An interval that ended meanwhile is in the window.
+            let window = answers.core.read { $0.passive }
+            var whole = window
+            for figures in running where !window.hasEnded(figures) { whole.add(figures) }
+            let merged = whole.merged()
+            responder.reply(
+                .flows(
+                    FlowsReport(
+                        generated: Core.now, since: merged?.start, until: merged?.end, by: grouping,
+                        cells: (merged?.cells ?? [:]).map { ($0.key, $0.value) }, capture: answers.captureParts(),
+                        losses: whole.losses())))
+        }
     }
 
     private func stat() -> DaemonStat {

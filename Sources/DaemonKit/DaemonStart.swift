@@ -102,13 +102,26 @@ struct DaemonStart {
         guard configuration.capture.isEnabled else { return sources }
         for interface in configuration.capture.interfaces {
             do {
-                sources.captures.append(try LiveCapture.open(interface: interface, settings: configuration.capture))
+                sources.captures.append(try openCapture(interface, configuration.capture, log: log))
             } catch {
                 log.warning("no passive latency from \(interface): \(error)")
                 sources.failedCaptures[interface] = "\(error)"
             }
         }
         return sources
+    }
+
+    /// Opens an interface, or a source that waits for it: tunnels come up later than the daemon.
+    private func openCapture(
+        _ interface: String, _ settings: CaptureSettings, log: Logger
+    ) throws(CaptureError) -> LiveCapture {
+        do {
+            return try LiveCapture.open(interface: interface, settings: settings)
+        } catch {
+            guard error.kind == .noInterface else { throw error }
+            log.warning("no passive latency from \(interface) until it is there: \(error)")
+            return try LiveCapture.open(interface: interface, settings: settings, isAwaited: true)
+        }
     }
 }
 

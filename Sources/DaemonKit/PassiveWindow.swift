@@ -40,4 +40,16 @@ struct PassiveWindow {
         }
         return (start, end, cells)
     }
+
+    /// Whether the interval that the figures are of has been handed over since.
+    func hasEnded(_ figures: PassiveSummary) -> Bool {
+        summaries.contains { $0.source == figures.source && $0.start >= figures.start }
+    }
+
+    /// What each source missed in the time of the window.
+    func losses() -> [(source: String, loss: CaptureLoss)] {
+        var sums: [String: CaptureLoss] = [:]
+        for summary in summaries { sums[summary.source, default: CaptureLoss()] += summary.loss }
+        return sums.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
 }

@@ -80,13 +80,23 @@ public struct CaptureSettings: Hashable, Sendable {
     /// Peers outside `networks` are grouped by this many bits, IPv4 and IPv6.
     public var peerPrefix4: Int
     public var peerPrefix6: Int
-    /// Keep DNS names seen; false: configured service names only.
+    /// Keep names seen (DNS, TLS, QUIC); false: configured service names only.
     public var keepsNames: Bool
+    /// Whether flows are left out while the kernel keeps dropping packets.
+    public var shed: Shedding
+
+    /// What to do when packets come faster than they can be looked at.
+    public enum Shedding: String, Hashable, Sendable, CaseIterable {
+        /// Measure every second, fourth, … flow until the drops end.
+        case auto
+        /// Let the kernel drop what it will.
+        case off
+    }
 
     public init(
         isEnabled: Bool = true, interfaces: [String] = ["any"], filter: String? = nil, snapLength: Int = 256,
         ringSize: Int = 8 << 20, interval: Duration = .seconds(10), maxFlows: Int = 65_536, peerPrefix4: Int = 24,
-        peerPrefix6: Int = 56, keepsNames: Bool = true
+        peerPrefix6: Int = 56, keepsNames: Bool = true, shed: Shedding = .auto
     ) {
         self.isEnabled = isEnabled
         self.interfaces = interfaces
@@ -98,6 +108,7 @@ public struct CaptureSettings: Hashable, Sendable {
         self.peerPrefix4 = peerPrefix4
         self.peerPrefix6 = peerPrefix6
         self.keepsNames = keepsNames
+        self.shed = shed
     }
 }
 

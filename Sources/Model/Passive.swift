@@ -91,16 +91,19 @@ public struct PassiveSummary: Hashable, Sendable {
     public var end: WallTime
     public var cells: [PassiveKey: PassiveCell]
     public var counters: CaptureCounters
+    /// What the interval missed; `counters` count from the start of the source.
+    public var loss: CaptureLoss
 
     public init(
         source: String, start: WallTime, end: WallTime, cells: [PassiveKey: PassiveCell] = [:],
-        counters: CaptureCounters = CaptureCounters()
+        counters: CaptureCounters = CaptureCounters(), loss: CaptureLoss = CaptureLoss()
     ) {
         self.source = source
         self.start = start
         self.end = end
         self.cells = cells
         self.counters = counters
+        self.loss = loss
     }
 }
 
@@ -118,6 +121,12 @@ public struct CaptureCounters: Hashable, Sendable {
     /// Packets the kernel (`ps_drop`) and the interface (`ps_ifdrop`) lost before we saw them.
     public var kernelDrops: UInt64 = 0
     public var interfaceDrops: UInt64 = 0
+    /// TCP acknowledgements of something new that could be held against the data seen, and those of them that
+    /// acknowledge data which never came by: holes in the capture itself, not losses of the network.
+    public var acknowledgements: UInt64 = 0
+    public var captureGaps: UInt64 = 0
+    /// Of how many flows one is measured now: 1, or a power of two while load is shed.
+    public var flowDivisor: UInt64 = 1
     public var activeFlows: UInt64 = 0
     public var evictedFlows: UInt64 = 0
     public var refusedFlows: UInt64 = 0

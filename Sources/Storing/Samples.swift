@@ -101,6 +101,7 @@ extension Writer {
         ).execute(arguments: [
             StoredText.bound(summary.source), summary.end.nanoseconds, StoredText.json(CaptureColumn(summary.counters)),
         ])
+        try insertLoss(of: summary, into: db)
     }
 
     private static func passiveKeyID(

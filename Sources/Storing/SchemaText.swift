@@ -84,6 +84,13 @@ enum SchemaText {
             source TEXT PRIMARY KEY, end_ns INTEGER NOT NULL, counters TEXT NOT NULL
         ) WITHOUT ROWID;
 
+        CREATE TABLE capture_slots (
+            slot INTEGER NOT NULL, source TEXT NOT NULL, packets INTEGER NOT NULL, kernel_drops INTEGER NOT NULL,
+            interface_drops INTEGER NOT NULL, acknowledgements INTEGER NOT NULL, gaps INTEGER NOT NULL,
+            shed INTEGER NOT NULL,
+            PRIMARY KEY (slot, source)
+        ) WITHOUT ROWID;
+
         CREATE TABLE verdicts (
             target TEXT PRIMARY KEY, state TEXT NOT NULL, since_ns INTEGER NOT NULL, reason TEXT NOT NULL,
             layer TEXT, evidence TEXT NOT NULL

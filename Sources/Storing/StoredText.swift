@@ -52,6 +52,8 @@ struct CaptureColumn: Codable {
     var duplicates: UInt64
     var kernelDrops: UInt64
     var interfaceDrops: UInt64
+    var acknowledgements: UInt64?
+    var captureGaps: UInt64?
     var activeFlows: UInt64
     var evictedFlows: UInt64
     var refusedFlows: UInt64
@@ -67,6 +69,8 @@ struct CaptureColumn: Codable {
         duplicates = counters.duplicates
         kernelDrops = counters.kernelDrops
         interfaceDrops = counters.interfaceDrops
+        acknowledgements = counters.acknowledgements
+        captureGaps = counters.captureGaps
         activeFlows = counters.activeFlows
         evictedFlows = counters.evictedFlows
         refusedFlows = counters.refusedFlows
@@ -84,6 +88,8 @@ struct CaptureColumn: Codable {
         counters.duplicates = duplicates
         counters.kernelDrops = kernelDrops
         counters.interfaceDrops = interfaceDrops
+        counters.acknowledgements = acknowledgements ?? 0
+        counters.captureGaps = captureGaps ?? 0
         counters.activeFlows = activeFlows
         counters.evictedFlows = evictedFlows
         counters.refusedFlows = refusedFlows

@@ -27,7 +27,7 @@ extension MonitorEvent.Kind {
         switch self {
         case .gap, .uncleanStop, .suspended, .stall, .storageDropped: true
         case .started, .stopped, .clockStep, .reloaded, .reloadRefused, .databaseSetAside, .captureLost,
-            .captureResumed, .linkDown, .linkUp, .hookFailed:
+            .captureResumed, .captureShedding, .linkDown, .linkUp, .hookFailed:
             false
         }
     }

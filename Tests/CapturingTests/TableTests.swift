@@ -166,13 +166,15 @@ import Wire
         }
         var total: UInt64 = 0
         var other: UInt64 = 0
-        table.drain { key, cell in
+        for index in 0..<table.count {
+            let (key, cell) = table[index]
             total += cell.histogram.count
             if key.peer == .other { other += cell.histogram.count }
         }
         #expect(total == 6_000)
         #expect(other == 6_000 - UInt64(SummaryTable.capacity))
         #expect(table.overflowed == other)
+        table.removeAll()
         #expect(table.count == 0)
     }
 

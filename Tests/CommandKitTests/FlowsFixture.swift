@@ -25,9 +25,19 @@ enum FlowsFixture {
         ]
     }
 
+    static var loss: CaptureLoss {
+        var loss = CaptureLoss()
+        loss.packets = 50_000
+        loss.kernelDrops = 120
+        loss.acknowledgements = 4_000
+        loss.gaps = 10
+        loss.shed = 900
+        return loss
+    }
+
     static var report: FlowsReport {
         FlowsReport(
             generated: Fixtures.now, since: Fixtures.now - .seconds(3_600), until: Fixtures.now, by: .service,
-            cells: cells, capture: Fixtures.daemon.capture)
+            cells: cells, capture: Fixtures.daemon.capture, losses: [("any", loss)])
     }
 }

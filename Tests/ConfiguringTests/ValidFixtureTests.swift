@@ -133,7 +133,7 @@ import Wire
                 == CaptureSettings(
                     isEnabled: false, interfaces: ["eth0", "wg0"], filter: "not port 22", snapLength: 96,
                     ringSize: 16 << 20, interval: .seconds(30), maxFlows: 1_024, peerPrefix4: 16, peerPrefix6: 48,
-                    keepsNames: false))
+                    keepsNames: false, shed: .off))
         #expect(
             configuration.storage
                 == StorageSettings(

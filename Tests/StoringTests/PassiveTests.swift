@@ -60,4 +60,31 @@ import Testing
         #expect(old.since == noon && old.cells[web]?.histogram.count == 720)
         store.close()
     }
+
+    @Test func lossesAddUpASlotAndGoWithTheHours() throws {
+        let scratch = Scratch()
+        let store = try scratch.open().store
+        for step in 0..<90 {
+            var summary = summary(noon + .seconds(10 * step), [:])
+            summary.loss.packets = 1_000
+            summary.loss.kernelDrops = step < 30 ? 2 : 0
+            summary.loss.acknowledgements = 100
+            summary.loss.gaps = 1
+            summary.loss.shed = step >= 60 ? 500 : 0
+            store.append(summary)
+        }
+        store.flush()
+        let reader = try scratch.reader()
+        let all = try reader.captureLosses(since: noon, until: noon + .seconds(900))
+        #expect(all.map(\.source) == ["any"])
+        let loss = try #require(all.first?.loss)
+        #expect(loss.packets == 90_000 && loss.kernelDrops == 60 && loss.interfaceDrops == 0)
+        #expect(loss.gaps == 90 && loss.gapShare == 0.01 && loss.shed == 15_000)
+        let first = try #require(try reader.captureLosses(since: noon, until: noon + .seconds(300)).first?.loss)
+        #expect(first.packets == 30_000 && first.kernelDrops == 60 && first.shed == 0)
+        #expect(try reader.captureLosses(since: noon + .seconds(3_600), until: noon + .seconds(7_200)).isEmpty)
+        _ = try store.write { try $0.queue.write { try Purge.old($0, before: noon + .seconds(300)) } }
+        #expect(try reader.captureLosses(since: noon, until: noon + .seconds(900)).first?.loss.packets == 60_000)
+        store.close()
+    }
 }

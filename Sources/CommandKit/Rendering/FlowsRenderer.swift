@@ -16,6 +16,7 @@ struct FlowsRenderer {
                     + "(\(Figures.span(seconds: (until.time - since.time).inSeconds))), by \(report.by.rawValue)")
         }
         for capture in report.capture { lines += self.capture(capture) }
+        for losses in report.losses { lines += self.losses(losses) }
         guard !report.rows.isEmpty else { return lines + ["no passive latency was seen in this range"] }
         var table = Table([
             TableColumn(report.by.rawValue, flexible: true), TableColumn("times"), TableColumn("samples", .trailing),
@@ -47,8 +48,25 @@ struct FlowsRenderer {
         if capture.interfaceDrops > 0 { lost.append("\(Figures.count(capture.interfaceDrops)) by the interface") }
         if capture.refusedFlows > 0 { lost.append("\(Figures.count(capture.refusedFlows)) flows not tracked") }
         if capture.overflowedKeys > 0 { lost.append("\(Figures.count(capture.overflowedKeys)) groups in \"other\"") }
+        if capture.running, let problem = capture.problem { lost.append(problem) }
         if !capture.running { lost.append("not running: \(capture.problem ?? "no reason kept")") }
         let text = HostileText.line("capture \(capture.source): " + (parts + lost).joined(separator: ", "))
         return [palette.paint(width.map { DisplayWidth.cut(text, to: $0) } ?? text, lost.isEmpty ? nil : .yellow)]
+    }
+
+    /// What the range lacks; nothing where nothing does.
+    private func losses(_ losses: FlowsReport.CaptureLosses) -> [String] {
+        var parts: [String] = []
+        if losses.kernelDrops > 0 { parts.append("\(Figures.count(losses.kernelDrops)) packets dropped by the kernel") }
+        if losses.interfaceDrops > 0 { parts.append("\(Figures.count(losses.interfaceDrops)) by the interface") }
+        if losses.captureGaps > 0 {
+            parts.append(
+                "capture loss \(Figures.percent(losses.captureLoss)) (\(Figures.count(losses.captureGaps)) of "
+                    + "\(Figures.count(losses.acknowledgements)) acknowledgements are of data that was not seen)")
+        }
+        if losses.shed > 0 { parts.append("\(Figures.count(losses.shed)) packets left out by flow") }
+        guard !parts.isEmpty else { return [] }
+        let text = HostileText.line("capture \(losses.source) in this range: " + parts.joined(separator: ", "))
+        return [palette.paint(width.map { DisplayWidth.cut(text, to: $0) } ?? text, .yellow)]
     }
 }

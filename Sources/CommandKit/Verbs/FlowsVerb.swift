@@ -68,11 +68,13 @@ struct FlowsVerb: ParsableCommand {
         do throws(StoreError) {
             let passive = try reader.passive(since: resolved.since, until: resolved.until)
             let captures = try reader.captures()
+            let losses = try reader.captureLosses(since: resolved.since, until: resolved.until)
             return FlowsReport(
                 generated: source.now, since: min(passive.since, resolved.since), until: resolved.until,
                 by: by.grouping,
                 cells: passive.cells.map { ($0.key, $0.value) },
-                capture: captures.map { StatusReport.Capture(source: $0.source, counters: $0.counters) })
+                capture: captures.map { StatusReport.Capture(source: $0.source, counters: $0.counters) },
+                losses: losses.map { ($0.source, $0.loss) })
         } catch {
             throw CommandError.failure(error.description)
         }
