@@ -132,7 +132,8 @@ let package = Package(
             ["CommandKit", "Control", "Storing", "Capturing", "Model", "Statistics", "Wire", arguments],
             resources: [.copy("Snapshots")]),
         tests(
-            "DaemonKitTests", ["DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
+            "DaemonKitTests",
+            ["DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
         tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),
         tests("SystemTests", ["TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
