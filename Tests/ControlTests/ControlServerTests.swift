@@ -208,7 +208,8 @@ private func code(_ line: String?) -> ControlFailure.Code? {
             let raw = try fixture.connect()
             if index % 3 == 0 { raw.send(Array("{\"request\":\"stat\"}\n".utf8)) }
         }
-        #expect(try fixture.client().send(.stat) == .done("stat"))
+        // Those who left last may still be counted, and then the answer is that the daemon is busy.
+        #expect(eventually { (try? fixture.client().send(.stat)) == .done("stat") })
     }
 
     @Test func repliesFromAnotherThreadAndLater() throws {

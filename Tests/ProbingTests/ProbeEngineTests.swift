@@ -63,7 +63,8 @@ struct ProbeEngineTests {
                 #expect(abs(gap - ticks * 100_000_000) < 2_000_000)
             }
             // On a busy machine a round of ours may come to nothing, and then says so; it is never the target's fault.
-            let names = own.map { $0.results[0].outcome.name }
+            // Only the first ones: nobody accepts, so the listener's queue fills when the engine runs on for long.
+            let names = own.prefix(100).map { $0.results[0].outcome.name }
             #expect(names.contains("ok") && names.allSatisfy { ["ok", "indeterminate"].contains($0) }, "\(names)")
             #expect(own.allSatisfy { $0.lateness >= .zero && $0.lateness <= engine.counters.latenessMax })
         }
