@@ -9,6 +9,13 @@ public struct StoredCaptureLoss: Hashable, Sendable {
     public var loss: CaptureLoss
 }
 
+/// Five minutes, numbered from 1970: fine enough to ask what was missed, few enough to keep as long as the hours.
+enum CaptureSlot {
+    static let seconds: Int64 = 300
+
+    static func number(_ time: WallTime) -> Int64 { Slot.floored(time.seconds, by: seconds) }
+}
+
 extension Writer {
     /// Adds an interval to the slot that it began in.
     static func insertLoss(of summary: PassiveSummary, into db: Database) throws {
@@ -25,7 +32,7 @@ extension Writer {
                     shed = shed + excluded.shed
                 """
         ).execute(arguments: [
-            Slot(summary.start).number, StoredText.bound(summary.source), Int64(clamping: loss.packets),
+            CaptureSlot.number(summary.start), StoredText.bound(summary.source), Int64(clamping: loss.packets),
             Int64(clamping: loss.kernelDrops), Int64(clamping: loss.interfaceDrops),
             Int64(clamping: loss.acknowledgements), Int64(clamping: loss.gaps), Int64(clamping: loss.shed),
         ])
@@ -42,7 +49,7 @@ extension StoreReader {
                     SELECT source, sum(packets), sum(kernel_drops), sum(interface_drops), sum(acknowledgements), sum(gaps),
                         sum(shed)
                     FROM capture_slots WHERE slot >= ? AND slot * ? < ? GROUP BY source ORDER BY source
-                    """, arguments: [Slot(since).number, Slot.seconds, until.seconds]
+                    """, arguments: [CaptureSlot.number(since), CaptureSlot.seconds, until.seconds]
             ).compactMap { row in
                 guard let source = row.text(0) else { return nil }
                 func count(_ column: Int) -> UInt64 { UInt64(max(0, row.integer(column) ?? 0)) }

@@ -104,7 +104,7 @@ enum Purge {
                 DELETE FROM passive_keys WHERE last_hour_s < ?1
                     AND NOT EXISTS (SELECT 1 FROM passive_rows WHERE key = passive_keys.id)
                 """, arguments: [min(seconds, try oldestPassiveHour(db))])
-        try db.execute(sql: "DELETE FROM capture_slots WHERE slot < ?", arguments: [Slot(cutoff).number])
+        try db.execute(sql: "DELETE FROM capture_slots WHERE slot < ?", arguments: [CaptureSlot.number(cutoff)])
         try db.execute(sql: "DELETE FROM transitions WHERE at_ns < ?", arguments: [nanoseconds])
         try db.execute(sql: "DELETE FROM events WHERE coalesce(end_ns, start_ns) < ?", arguments: [nanoseconds])
         try db.execute(sql: "DELETE FROM incident_rows WHERE closed_ns < ?", arguments: [nanoseconds])

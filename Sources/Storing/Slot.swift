@@ -13,7 +13,7 @@ struct Slot: Hashable, Comparable {
     static let perHour: Int64 = 3600 / seconds
 
     var number: Int64
-    /// Microseconds since the slot began, 0..<300,000,000.
+    /// Microseconds since the slot began, 0..<60,000,000.
     var offset: Int64 = 0
 
     init(number: Int64) { self.number = number }

@@ -45,7 +45,7 @@ extension StoreReader {
 enum FigureReading {
     private static let levels: [(name: String, tables: [String])] = [
         ("hot", ["results", "round_notes"]), ("sealed", ["chunks"]), ("hours", ["hour_rows"]), ("days", ["day_rows"]),
-        ("passive", ["passive_rows", "passive_hour_rows", "passive_keys", "passive_keys_lookup"]),
+        ("passive", ["passive_rows", "passive_hour_rows", "passive_keys", "passive_keys_lookup", "capture_slots"]),
     ]
 
     static func figures(_ db: Database, database: Int64, log: Int64) throws -> StoreFigures {

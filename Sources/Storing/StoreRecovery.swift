@@ -59,7 +59,8 @@ private struct Salvage {
     private static let plain: [(name: String, key: String)] = [
         ("meta", "key"), ("targets", "id"), ("round_notes", "slot, series, at_us"), ("pending_hours", "hour_s"),
         ("passive_keys", "id"), ("capture_sources", "source"), ("verdicts", "target"), ("transitions", "id"),
-        ("incident_rows", "id"), ("silences", "id"), ("events", "id"), ("passive_rows", "start_us, key, source"),
+        ("incident_rows", "id"), ("silences", "id"), ("events", "id"), ("capture_slots", "slot, source"),
+        ("passive_rows", "start_us, key, source"),
         ("passive_hour_rows", "hour_s, key"),
     ]
 
