@@ -123,7 +123,9 @@ let package = Package(
         tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", "CLinux"]),
         tests("ProbingTests", ["Probing", "TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
         tests("CapturingTests", ["Capturing", "TestSupport", "Model", "LinuxSystem", "Wire", "Statistics"]),
-        tests("StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", "storebench", grdb]),
+        tests(
+            "StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", "storebench", grdb],
+            resources: [.copy("Fixtures")]),
         tests("AlertingTests", ["Alerting", "Model", "Statistics", "Wire", "TestSupport"]),
         tests("ConfiguringTests", ["Configuring", "Model", "Wire"], resources: [.copy("Fixtures")]),
         tests("ControlTests", ["Control", "Model", "LinuxSystem"]),

@@ -38,20 +38,21 @@ struct EngineLimits {
     var transactions = 8_192
     /// Nanoseconds that a reply is waited for.
     var replyLimit: Int64 = 30_000_000_000
+    /// Connections from which on their entries no longer fit the processor's own cache, so that batches pay.
+    var batchThreshold: UInt64 = 1_024
 }
 
 struct CaptureEngine: ~Copyable {
     /// Housekeeping runs once per this much packet time, in nanoseconds, and looks at one part of each table.
     private static var tick: Int64 { 100_000_000 }
     private static var partsPerSweep: Int { 64 }
-    /// Connections from which on their entries no longer fit the processor's own cache, so that batches pay.
-    private static var batchThreshold: UInt64 { 1_024 }
 
     let dissector: PacketDissector
     var batch = PacketBatch()
     let attribution: AttributionTable
     /// Whether samples are kept in `samples` for the caller, who empties it.
     let keepsSamples: Bool
+    private let batchThreshold: UInt64
     var flows: FlowTable
     var pool: SegmentPool
     var duplicates = DuplicateFilter()
@@ -89,6 +90,7 @@ struct CaptureEngine: ~Copyable {
         dissector = PacketDissector(link: link)
         self.attribution = attribution
         self.keepsSamples = keepsSamples
+        batchThreshold = limits.batchThreshold
         flows = FlowTable(maxFlows: limits.maxFlows)
         pool = SegmentPool(chunks: flows.capacity * 15 / 8)
         transactions = TransactionTable(count: limits.transactions, limit: limits.replyLimit)
@@ -113,7 +115,7 @@ struct CaptureEngine: ~Copyable {
             drop(.shed)
             // The packets that wait move the clock on in their turn.
             if time > now, batch.isEmpty { advance(to: time) }
-        } else if flows.counters.active < CaptureEngine.batchThreshold, batch.isEmpty {
+        } else if flows.counters.active < batchThreshold, batch.isEmpty {
             take(packet, record: record)
         } else {
             enqueue(packet, record: record)

@@ -17,6 +17,7 @@ extension CaptureEngine {
             if quic[index].isAfterRetry == 0, header.version.rawValue == quic[index].version { return }
             quic[index].phase = QUICConnection.Phase.waiting
             quic[index].first = time
+            quic[index].last = time
             quic[index].initials = 0
             quic[index].known = 0
             quic[index].isRepeated = 0
@@ -32,7 +33,8 @@ extension CaptureEngine {
             return
         }
         quic[index].fingerprint = fingerprint
-        quic[index].last = time
+        // A copy may be older than the first where the clock has stepped back.
+        quic[index].last = max(quic[index].last, time)
         if quic[index].initials < .max { quic[index].initials &+= 1 }
         guard mayOpen(), let place = header.protected, quic[index].isHelloDone == 0 || quic[index].initials < 5,
             let keys = cipher.keys(header.version, quic[index].original, ofServer: false)

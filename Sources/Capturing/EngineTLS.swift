@@ -158,11 +158,7 @@ extension CaptureEngine {
             tls[state].buffer = 0
         }
         // Record headers are taken out, so that the message lies in one piece.
-        var offset = 0
-        while let length = hellos.read(buffer, { TLSHelloFraming.recordLength($0, at: offset) }) {
-            hellos.cut(buffer, at: offset, count: TLSRecord.headerLength)
-            offset &+= length
-        }
+        hellos.removeRecordHeaders(buffer)
         let hash = hash
         return hellos.read(buffer) { HelloFacts(message: $0, hash: hash) }
     }
@@ -292,7 +288,8 @@ extension CaptureEngine {
             destinationPort: request.serverPort, interface: parties.interface, service: parties.service,
             notes: SampleNotes(rawValue: request.notes).union(notes), retries: request.retries)
         if outcome == .ambiguous {
-            sample.lower = max(0, time &- request.last)
+            // A copy may be older than the first where the clock has stepped back.
+            sample.lower = min(max(0, time &- request.last), rtt)
             sample.upper = rtt
         }
         let isFailure = outcome == .timeout || !notes.isDisjoint(with: [.alert, .notTLS])

@@ -123,14 +123,28 @@ struct HelloTable: ~Copyable {
         bytes.read(index &* HelloBuffer.size, count: buffers[index].contiguous, body)
     }
 
-    /// Drops `count` bytes at `offset` and moves what lies behind them forward: a record header inside a message.
-    mutating func cut(_ index: Int, at offset: Int, count: Int) {
+    /// Takes the record headers out of what is there from the first byte on, in one pass: a hello may be cut into
+    /// records of a byte each.
+    mutating func removeRecordHeaders(_ index: Int) {
         let end = buffers[index].contiguous
-        guard offset >= 0, count > 0, offset &+ count <= end else { return }
         let base = index &* HelloBuffer.size
-        for position in offset..<(end &- count) { bytes[base &+ position] = bytes[base &+ position &+ count] }
+        var source = 0
+        var target = 0
+        while source < end {
+            let next = source
+            let length = bytes.read(base, count: end) { TLSHelloFraming.recordLength($0, at: next) }
+            if length != nil { source &+= TLSRecord.headerLength }
+            // What follows no header is kept as it is.
+            let stop = length.map { min(source &+ $0, end) } ?? end
+            while source < stop {
+                bytes[base &+ target] = bytes[base &+ source]
+                target &+= 1
+                source &+= 1
+            }
+        }
+        guard end > 0 else { return }
         buffers[index].runCount = 1
         buffers[index].starts[0] = 0
-        buffers[index].ends[0] = UInt16(truncatingIfNeeded: end &- count)
+        buffers[index].ends[0] = UInt16(truncatingIfNeeded: target)
     }
 }

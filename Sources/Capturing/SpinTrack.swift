@@ -164,7 +164,7 @@ struct SpinTrack: BitwiseCopyable {
         finding.rtt = rtt
         finding.time = directions[side].turned
         let isSilence = directions[side].silence >= rtt / 2
-        finding.isIdle = isSilence && rtt > 4 * max(floor, 1)
+        finding.isIdle = isSilence && (rtt &- 1) / 4 >= max(floor, 1)
         finding.isProved =
             floor > 0 && !isSuppressed && directions[0].turns >= SpinTrack.leastTurns
             && directions[1].turns >= SpinTrack.leastTurns

@@ -1,10 +1,11 @@
 // QUIC: cases 46 to 52. 30 ms to the server, 20 ms to the client.
 
-import Capturing
 import Model
 import TestSupport
 import Testing
 import Wire
+
+@testable import Capturing
 
 @Suite struct QUICTests {
     private static let parties = Endpoints.ipv4
@@ -250,6 +251,37 @@ import Wire
         let analysis = try Analysis(builder)
         #expect(analysis.lines.isEmpty)
         #expect(analysis.report.rejected["negative"] == 1)
+    }
+
+    @Test func copiesOlderThanTheFirstKeepTheBoundsInOrder() throws {
+        var builder = PacketBuilder()
+        let quic = QUICBuilder()
+        for (at, number) in [(251.0, UInt64(0)), (200, 1)] {
+            builder.udp(
+                at, fromClient: true,
+                payload: quic.clientInitial(number: number, frames: QUICBuilder.crypto(hello())),
+                endpoints: QUICTests.parties)
+        }
+        builder.udp(281, fromClient: false, payload: quic.handshake(fromServer: true), endpoints: QUICTests.parties)
+        #expect(
+            try lines(builder) == ["quic_handshake server transaction ambiguous [retries=1,bounds_us=30000..30000]"])
+    }
+
+    /// Record times are 64 bits wide: a turn after centuries must not overflow what it is compared with.
+    @Test func spinOverCenturiesIsSurvived() {
+        var track = SpinTrack()
+        let far = Int64.max / 2
+        var at: Int64 = 0
+        for turn in 0..<6 {
+            for fromServer in [false, true] {
+                _ = track.take(
+                    fromServer: fromServer, bit: turn % 2 == 1, at: at, hold: 0, server: far, client: far)
+                _ = track.take(
+                    fromServer: fromServer, bit: turn % 2 == 1, at: at, hold: 0, server: far, client: far)
+                at = min(at, .max - far) + far - 1
+            }
+        }
+        #expect(track.directions[0].value != 0)
     }
 
     @Test func damagedInitialsAreSurvived() throws {

@@ -1,10 +1,11 @@
 // TLS over TCP: cases 53 and 54, and what a server name tells. 30 ms to the server, 20 ms to the client.
 
-import Capturing
 import Model
 import TestSupport
 import Testing
 import Wire
+
+@testable import Capturing
 
 @Suite struct TLSTests {
     private func record(_ message: [UInt8], type: UInt8 = TLSContentType.handshake) -> [UInt8] {
@@ -173,6 +174,37 @@ import Wire
             try lines(builder) == [
                 "tls server transaction ambiguous [retries=1,bounds_us=30000..230000,early_data]"
             ])
+    }
+
+    @Test func copiesOlderThanTheFirstKeepTheBoundsInOrder() throws {
+        var builder = PacketBuilder()
+        builder.opening()
+        builder.tcp(251, fromClient: true, seq: 1001, ack: 5001, content: hello())
+        // The clock has stepped back.
+        builder.tcp(200, fromClient: true, seq: 1001, ack: 5001, content: hello())
+        builder.tcp(281, fromClient: false, seq: 5001, ack: 1001, content: answer)
+        #expect(try lines(builder) == ["tls server transaction ambiguous [retries=1,bounds_us=30000..30000]"])
+    }
+
+    @Test func headersOfRecordsAreTakenOutInOnePass() {
+        // A hello in records of one byte each, and bytes behind it that are no record.
+        var table = HelloTable()
+        let buffer = table.open(1, now: 0)
+        let message = (0..<600).map { UInt8(truncatingIfNeeded: $0) }
+        let stream = message.flatMap { record([$0]) }
+        let isTaken = table.add(buffer, at: 0, stream.span.bytes)
+        #expect(isTaken)
+        let rest = [UInt8](repeating: 0xEE, count: 7)
+        let isRestTaken = table.add(buffer, at: stream.count, rest.span.bytes)
+        #expect(isRestTaken)
+        table.removeRecordHeaders(buffer)
+        let kept = table.read(buffer) { bytes in (0..<bytes.byteCount).map { bytes.byte(at: $0) } }
+        #expect(kept == message + rest)
+        // Of nothing, nothing.
+        let empty = table.open(2, now: 0)
+        table.removeRecordHeaders(empty)
+        let contiguous = table[empty].contiguous
+        #expect(contiguous == 0)
     }
 
     @Test func anAnswerAfterAHoleIsNotSampled() throws {

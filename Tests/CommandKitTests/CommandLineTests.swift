@@ -67,6 +67,18 @@ import Testing
         #expect(Self.run(["version"]).output == "taut \(Version.current)\n")
     }
 
+    @Test(arguments: ["this is no capture at all, only text that goes on", "", "\u{D4}"])
+    func aFileThatIsNoCaptureIsOneClearLine(content: String) throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).pcap")
+        try Data(content.utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let outcome = Self.run(["analyze", file.path])
+        #expect(outcome.code == 1)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.notes.hasPrefix("taut: \(file.path): "))
+        #expect(outcome.notes.split(separator: "\n").count == 1)
+    }
+
     @Test(arguments: [
         ["no-such-verb"], ["status", "--no-such-option"], ["history"], ["probe", "icmp"],
         ["probe", "smtp", "192.0.2.1"],

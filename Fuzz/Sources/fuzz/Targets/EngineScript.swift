@@ -141,7 +141,9 @@ struct EngineScript: ~Escapable {
     private mutating func datagram(_ operation: UInt8) -> EngineStep {
         let who = byte()
         stepTime()
-        let payload = take(Int(byte()))
+        // An Initial of QUIC takes 1,200 bytes at least.
+        let size = byte()
+        let payload = take(size == 255 ? 1_200 : Int(size))
         var parties = who & 8 == 0 ? Endpoints.dns : .ipv6
         parties.clientPort = 33_333 + UInt16(who & 7)
         parties.serverPort = EngineScript.datagramPorts[Int(operation >> 3 & 15)]

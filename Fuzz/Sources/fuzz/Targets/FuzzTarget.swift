@@ -21,6 +21,10 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case views
     /// A DNS message.
     case dns
+    /// TLS records and hellos, whole and in pieces.
+    case tls
+    /// QUIC headers, frames, and Initials that are opened.
+    case quic
     /// The dissector: a link layer by the first byte, and one record.
     case packet
     /// The engine with its tables: a script of packets and time steps (`EngineScript`).
@@ -33,6 +37,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .views: try ViewsTarget.run(input)
         case .dns: try DNSTarget.run(input)
+        case .tls: try TLSTarget.run(input)
+        case .quic: try QUICTarget.run(input)
         case .packet: try PacketTarget.run(input)
         case .engine: try EngineTarget.run(input)
         case .file: try FileTarget.run(input)
@@ -44,6 +50,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .views: ViewsTarget.seeds
         case .dns: DNSTarget.seeds
+        case .tls: TLSTarget.seeds
+        case .quic: QUICTarget.seeds
         case .packet: PacketTarget.seeds
         case .engine: EngineTarget.seeds
         case .file: FileTarget.seeds

@@ -8,7 +8,7 @@ enum ViewsTarget {
         guard input.byteCount > 0 else { return }
         let bytes = input.suffix(from: 1)
         // A table of these functions would read better, but the compiler cannot make one of functions over spans.
-        switch input.byte(at: 0) & 15 {
+        switch input.byte(at: 0) & 31 {
         case 0: try ethernet(bytes)
         case 1: try tag(bytes)
         case 2: try cooked(bytes)
@@ -24,11 +24,12 @@ enum ViewsTarget {
         case 12: try udp(bytes)
         case 13: try icmpv4(bytes)
         case 14: try icmpv6(bytes)
-        default: try text(bytes)
+        case 15: try text(bytes)
+        default: try TunnelViews.run(input.byte(at: 0) & 31, bytes)
         }
     }
 
-    private static func within(_ payload: RawSpan, _ bytes: RawSpan, header: Int) throws(FuzzFailure) {
+    static func within(_ payload: RawSpan, _ bytes: RawSpan, header: Int) throws(FuzzFailure) {
         try expect(payload.byteCount <= max(bytes.byteCount - header, 0), "payload longer than what follows the header")
         touch(payload)
     }
@@ -242,6 +243,6 @@ enum ViewsTarget {
         for text in ["10.0.0.1", "2001:db8::1", "::ffff:192.0.2.1", "192.0.2.0/24", "2001:db8::/32"] {
             add(15) { $0 += Array(text.utf8) }
         }
-        return result
+        return result + TunnelViews.seeds
     }
 }
