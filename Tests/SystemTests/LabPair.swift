@@ -39,6 +39,17 @@ final class LabPair: Sendable {
         return median
     }
 
+    /// Whether what a path added, in milliseconds, is what was asked of it: within 0.3 ms, and later by no more than the
+    /// emulator's own lateness over `count` packets a direction (it counts that to the nanosecond) and 0.2 ms for the two
+    /// ends, which sleep deeper while they wait.
+    func isTrue(_ added: Double, to delay: Double, over count: Int) -> Bool {
+        let rules = zip(Self.nearPrefixes, Self.farPrefixes).flatMap { near, far in
+            [WideAreaEmulator.Rule(from: near, to: far), WideAreaEmulator.Rule(from: far, to: near)]
+        }
+        let lateness = rules.map { Double(emulator.truth(of: $0).latenessSum) }.reduce(0, +) / Double(count) / 1e6
+        return added > delay - 0.3 && added < delay + 0.5 + lateness
+    }
+
     deinit { emulator.stop() }
 
     /// The kernel's ping from near to far.
