@@ -1,40 +1,13 @@
 import CLinux
+import TestSupport
 import Testing
 
 @testable import LinuxSystem
 
-/// The service manager's side of sd_notify.
-private final class FakeManager {
-    let descriptor: Int32
-    let path: String
-
-    /// - Parameter path: `@` begins an abstract name.
-    init(_ path: String) throws {
-        self.path = path
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        var bytes = [UInt8](path.utf8)
-        if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 }
-        try #require(UnixAddress(bytes: bytes)).bind(descriptor)
-        var limit = timeval(tv_sec: 2, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-    }
-
-    deinit {
-        close(descriptor)
-        unlink(path)
-    }
-
-    func next() -> String {
-        var bytes = [UInt8](repeating: 0, count: 4_096)
-        let count = recv(descriptor, &bytes, bytes.count, 0)
-        return count < 0 ? "nothing" : String(decoding: bytes[..<count], as: UTF8.self)
-    }
-}
-
 @Suite struct ServiceNotifierTests {
     @Test(arguments: ["@taut-test-\(getpid())", "/tmp/taut-notify-\(getpid()).sock"])
     func speaksTheProtocol(_ path: String) throws {
-        let manager = try FakeManager(path)
+        let manager = try ServiceManager(path: path)
         let notifier = try ServiceNotifier(environment: ["NOTIFY_SOCKET": path])
         #expect(notifier.isEnabled)
         #expect(notifier.ready(status: "12 targets"))

@@ -79,14 +79,15 @@ final class DaemonLab {
         try config.write(toFile: configFile, atomically: true, encoding: .utf8)
     }
 
-    func start(config: String? = nil) throws {
+    func start(config: String? = nil, environment: [String: String] = [:]) throws {
         if let config { try write(config: config) }
         try FileManager.default.createDirectory(
             at: directory.appendingPathComponent("run"), withIntermediateDirectories: true)
-        let process = try monitor.process([
-            Self.program("tautd"), "--config", configFile, "--state-dir", stateDirectory, "--runtime-dir",
-            directory.appendingPathComponent("run").path,
-        ])
+        let process = try monitor.process(
+            [
+                Self.program("tautd"), "--config", configFile, "--state-dir", stateDirectory, "--runtime-dir",
+                directory.appendingPathComponent("run").path,
+            ], environment: environment)
         let path = directory.appendingPathComponent("log").path
         if !FileManager.default.fileExists(atPath: path) {
             _ = FileManager.default.createFile(atPath: path, contents: nil)

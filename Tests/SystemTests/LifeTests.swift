@@ -1,5 +1,6 @@
 import Foundation
 import LinuxSystem
+import Synchronization
 import TestSupport
 import Testing
 import Wire
@@ -90,6 +91,51 @@ extension SystemSuite {
                 "--db", lab.database, "--socket", lab.socket,
             ])
             #expect(stranger.status != 0)
+        }
+
+        @Test func aStormOfSignalsIsAFewReloadsAndACleanStop() throws {
+            let lab = try DaemonLab(roundTrip: .milliseconds(10))
+            let path = lab.directory.appendingPathComponent("notify").path
+            let manager = try ServiceManager(path: path)
+            let saidStopping = Atomic(false)
+            let listening = try LinuxSystem.Thread.start(name: "notify") {
+                let limit = Clock.monotonic() + 60_000_000_000
+                while !saidStopping.load(ordering: .relaxed), Clock.monotonic() < limit {
+                    saidStopping.store(manager.next() == "STOPPING=1", ordering: .relaxed)
+                }
+            }
+            let targets = (0..<200).map { "  t\($0): {kind: host, address: 10.61.0.\(10 + $0 % 5), probes: [icmp]}" }
+            let config =
+                "defaults: {interval: 200ms, timeout: 150ms}\ntargets:\n" + targets.joined(separator: "\n")
+                + "\ncapture: {enabled: false}\nstorage: {commit_interval: 1s}\n"
+            try lab.start(config: config, environment: ["NOTIFY_SOCKET": path])
+            try lab.wait(15, until: "results") { $0.sent("t7") > 5 }
+            let begin = Clock.monotonic()
+            for _ in 0..<1_000 {
+                kill(lab.pid, SIGHUP)
+                kill(lab.pid, SIGPIPE)
+                usleep(3_000)
+            }
+            let seconds = Int((Clock.monotonic() - begin) / 1_000_000_000)
+            let (status, _) = try lab.wait(5, until: "an answer after the storm") { $0.state("t7") == "up" }
+            let sent = status.sent("t7")
+            try lab.wait(5, until: "probing after the storm") { $0.sent("t7") > sent }
+            kill(lab.pid, SIGHUP)
+            let end = lab.timedStop()
+            #expect(end.status == 0)
+            #expect(end.seconds < 5)
+            listening.join()
+            let isSaid = saidStopping.load(ordering: .relaxed)
+            #expect(isSaid)
+            let counts = try Command.run([
+                "sqlite3", lab.database,
+                "select sum(kind = 'reloaded'), sum(kind = 'unclean-stop') is 1 from events",
+            ]).trimmingCharacters(in: .whitespacesAndNewlines).split(separator: "|")
+            let reloads = try #require(counts.first.flatMap { Int($0) })
+            #expect(reloads >= 1 && reloads <= seconds + 3, "\(reloads) reloads in \(seconds) s")
+            #expect(counts.last == "0", "stopped cleanly, and an unclean stop was recorded")
+            let check = try Command.run(["sqlite3", lab.database, "pragma integrity_check"])
+            #expect(check.trimmingCharacters(in: .whitespacesAndNewlines) == "ok")
         }
 
         @Test func aSecondDaemonOnTheSameStateIsRefused() throws {
