@@ -22,7 +22,7 @@ if [ "${1:-}" = --one ]; then
     status=0
     # A trap ends the program at once: what follows it is libFuzzer's business, not that of Swift's own backtracer.
     FUZZ_TARGET=$target SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 \
-        "$program" -max_total_time="$seconds" -timeout=10 -print_final_stats=1 -verbosity=1 \
+        "$program" -max_total_time="$seconds" -timeout=30 -print_final_stats=1 -verbosity=1 \
         -dict="Fuzz/Dictionaries/$target.dict" -artifact_prefix="$scratch/found/$target-" \
         "$corpus" ${cases:+"$cases"} >"$log" 2>&1 || status=$?
     count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
