@@ -40,6 +40,13 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
         return unsafe base + index
     }
 
+    /// Makes an element all zero, as it was at the start.
+    @inline(__always)
+    mutating func clear(_ index: Int) {
+        precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+        unsafe memset(UnsafeMutableRawPointer(base + index), 0, MemoryLayout<Element>.size)
+    }
+
     private static var hugePage: Int { 2 << 20 }
 
     /// A hint that the element's bytes from `offset` on are needed soon; an index outside is passed over.
@@ -59,6 +66,15 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
             return unsafe base + index
         }
+    }
+}
+
+extension FixedTable where Element == UInt32 {
+    /// Eight neighbours.
+    @inline(__always)
+    func eight(from index: Int) -> SIMD8<UInt32> {
+        precondition(index >= 0 && index <= count &- 8)
+        return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: SIMD8<UInt32>.self)
     }
 }
 
