@@ -160,8 +160,7 @@ struct CaptureEngine: ~Copyable {
 
     /// The clock of a packet that is of no use must not overtake the ones that wait.
     private mutating func passTime(_ time: Int64) {
-        flush()
-        advance(to: time)
+        if batch.isEmpty { advance(to: time) } else { batch.note(time) }
     }
 
     /// A dissected packet that has no place in the table of connections, in its turn.

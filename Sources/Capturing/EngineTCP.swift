@@ -7,7 +7,9 @@ extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
     /// A segment from its record to its samples.
-    mutating func takeTCP(_ placed: PlacedSegment, bytes: RawSpan) {
+    ///
+    /// `hint` is where its connection lived a moment ago; -1: not known.
+    mutating func takeTCP(_ placed: PlacedSegment, bytes: RawSpan, hint: Int = -1) {
         guard let segment = TCPSegment(bytes) else {
             dropTruncated(captured: bytes.byteCount, length: placed.length)
             return
@@ -28,7 +30,7 @@ extension CaptureEngine {
         let fingerprint = duplicates.fingerprint(
             flow: placed.place.hash, input: input, checksum: segment.checksum, window: segment.window)
         duplicates.prefetch(fingerprint)
-        var index = flows.find(placed.place.key, hash: placed.place.hash)
+        var index = flows.find(placed.place.key, hash: placed.place.hash, hint: hint)
         if index >= 0, sampling.hasShed, isOutdated(index) {
             flows.remove(index, pool: &pool)
             index = -1

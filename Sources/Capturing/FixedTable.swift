@@ -70,11 +70,17 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 }
 
 extension FixedTable where Element == UInt32 {
-    /// Eight neighbours.
+    /// Two neighbours as one number, the first in its low half on a little-endian machine.
     @inline(__always)
-    func eight(from index: Int) -> SIMD8<UInt32> {
-        precondition(index >= 0 && index <= count &- 8)
-        return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: SIMD8<UInt32>.self)
+    subscript(pair index: Int) -> UInt64 {
+        get {
+            precondition(index >= 0 && index <= count &- 2)
+            return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)
+        }
+        set {
+            precondition(index >= 0 && index <= count &- 2)
+            unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: newValue, as: UInt64.self)
+        }
     }
 }
 

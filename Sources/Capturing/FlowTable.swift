@@ -67,30 +67,21 @@ struct FlowTable: ~Copyable {
             ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
     }
 
-    /// What tells the entries of a bucket apart, nearly always.
-    @inline(__always)
-    private static func tag(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash &>> 32) }
-
-    /// The first of an entry's two buckets.
-    @inline(__always)
-    private static func bucket(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash) }
-
     /// A hint that the key with this hash will be looked up soon.
     @inline(__always)
-    func prefetchBucket(_ value: UInt64) { buckets.prefetch(FlowTable.bucket(value)) }
+    func prefetchBucket(_ hash: UInt64) { buckets.prefetch(FlowIndex.bucket(hash)) }
 
     /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
     /// are not compared.
     @inline(__always)
-    func prefetchEntry(_ value: UInt64) -> Int {
-        let tag = FlowTable.tag(value)
-        let bucket = FlowTable.bucket(value)
-        let slots = buckets.matches(bucket, tag: tag)
-        let index = slots == 0 ? -1 : buckets.entry(bucket, slots.trailingZeroBitCount)
-        guard index >= 0 else {
-            buckets.prefetch(buckets.alternative(bucket, tag: tag))
+    func prefetchEntry(_ hash: UInt64) -> Int {
+        let bucket = FlowIndex.bucket(hash)
+        let slots = buckets.matches(bucket, hash)
+        guard !slots.isEmpty else {
+            buckets.prefetch(buckets.alternative(bucket, hash))
             return -1
         }
+        let index = buckets.entry(bucket, slots.first)
         entries.prefetch(index)
         entries.prefetch(index, offset: 64)
         entries.prefetch(index, offset: 128)
@@ -98,24 +89,25 @@ struct FlowTable: ~Copyable {
     }
 
     /// The entry's index, or -1.
-    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key)) }
+    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key), hint: -1) }
 
-    /// The same with the hash known.
+    /// The same with the hash known, and perhaps where the key lived a moment ago.
     @inline(__always)
-    func find(_ key: FlowKey, hash value: UInt64) -> Int {
-        let tag = FlowTable.tag(value)
-        let first = FlowTable.bucket(value)
-        let found = search(first, tag: tag, key: key)
-        return found >= 0 ? found : search(buckets.alternative(first, tag: tag), tag: tag, key: key)
+    func find(_ key: FlowKey, hash: UInt64, hint: Int) -> Int {
+        // No key is twice in the table.
+        if hint >= 0, entries[hint].has(.inUse), entries[hint].key.equals(key) { return hint }
+        let first = FlowIndex.bucket(hash)
+        let found = search(first, hash, key: key)
+        return found >= 0 ? found : search(buckets.alternative(first, hash), hash, key: key)
     }
 
     @inline(__always)
-    private func search(_ bucket: UInt32, tag: UInt32, key: FlowKey) -> Int {
-        var slots = buckets.matches(bucket, tag: tag)
-        while slots != 0 {
-            let index = buckets.entry(bucket, slots.trailingZeroBitCount)
-            if index >= 0, entries[index].key.equals(key) { return index }
-            slots &= slots &- 1
+    private func search(_ bucket: UInt32, _ hash: UInt64, key: FlowKey) -> Int {
+        var slots = buckets.matches(bucket, hash)
+        while !slots.isEmpty {
+            let index = buckets.entry(bucket, slots.first)
+            if entries[index].key.equals(key) { return index }
+            slots.removeFirst()
         }
         return -1
     }
@@ -127,10 +119,9 @@ struct FlowTable: ~Copyable {
         insert(key, hash: hashed(key), now: now, pool: &pool)
     }
 
-    mutating func insert(_ key: FlowKey, hash value: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
+    mutating func insert(_ key: FlowKey, hash: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
         if openingLength == openings.count || openingCount >= openingLimit { giveUpOldestOpening(pool: &pool) }
-        let tag = FlowTable.tag(value)
-        guard let place = place(FlowTable.bucket(value), tag: tag, now: now, pool: &pool) else {
+        guard let place = place(hash, now: now, pool: &pool) else {
             counters.refused &+= 1
             return -1
         }
@@ -145,7 +136,7 @@ struct FlowTable: ~Copyable {
         entries[index].key = key
         entries[index].flags = .inUse
         entries[index].lastSeen = now
-        buckets.set(place.bucket, place.slot, tag: tag, entry: index)
+        buckets.set(place.bucket, place.slot, hash, entry: index)
         var position = openingHead &+ openingLength
         if position >= openings.count { position &-= openings.count }
         openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
@@ -161,16 +152,17 @@ struct FlowTable: ~Copyable {
     /// A free slot in the emptier of the two buckets; where both are full, the one idle longest of the same or a
     /// lesser standing gives way.
     private mutating func place(
-        _ first: UInt32, tag: UInt32, now: UInt32, pool: inout SegmentPool
+        _ hash: UInt64, now: UInt32, pool: inout SegmentPool
     ) -> (bucket: UInt32, slot: Int)? {
+        let first = FlowIndex.bucket(hash)
         let inFirst = buckets.free(first)
-        if inFirst.nonzeroBitCount > 2 { return (first, inFirst.trailingZeroBitCount) }
-        let second = buckets.alternative(first, tag: tag)
+        if inFirst.count > 2 { return (first, inFirst.first) }
+        let second = buckets.alternative(first, hash)
         let inSecond = buckets.free(second)
-        let isFirst = inFirst.nonzeroBitCount >= inSecond.nonzeroBitCount
+        let isFirst = inFirst.count >= inSecond.count
         let bucket = isFirst ? first : second
         let free = isFirst ? inFirst : inSecond
-        if free != 0 { return (bucket, free.trailingZeroBitCount) }
+        if !free.isEmpty { return (bucket, free.first) }
         var victim = -1
         for slot in 0..<FlowIndex.slotsPerBucket {
             let index = buckets.entry(bucket, slot)
@@ -181,7 +173,7 @@ struct FlowTable: ~Copyable {
         counters.evicted &+= 1
         remove(victim, pool: &pool)
         let freed = buckets.free(bucket)
-        return freed != 0 ? (bucket, freed.trailingZeroBitCount) : nil
+        return freed.isEmpty ? nil : (bucket, freed.first)
     }
 
     private mutating func takeEntry() -> Int {
@@ -251,11 +243,10 @@ struct FlowTable: ~Copyable {
     mutating func remove(_ index: Int, pool: inout SegmentPool) {
         guard entries[index].has(.inUse) else { return }
         if entries[index].has(.isEstablished) { establishedCount &-= 1 } else { openingCount &-= 1 }
-        let value = hashed(entries[index].key)
-        let tag = FlowTable.tag(value)
-        let first = FlowTable.bucket(value)
-        if !buckets.remove(first, tag: tag, entry: index) {
-            _ = buckets.remove(buckets.alternative(first, tag: tag), tag: tag, entry: index)
+        let hash = hashed(entries[index].key)
+        let first = FlowIndex.bucket(hash)
+        if !buckets.remove(first, hash, entry: index) {
+            _ = buckets.remove(buckets.alternative(first, hash), hash, entry: index)
         }
         entries[index].giveBackChunks(&pool)
         entries[index].flags = []

@@ -18,6 +18,8 @@ struct FlowPlace: BitwiseCopyable {
 struct WaitingPacket: BitwiseCopyable {
     /// What is known of a segment that has a place.
     var segment = PlacedSegment()
+    /// The greatest time of packets of no use that came just behind it.
+    var clock = Int64.min
     /// Where its bytes lie in those of the batch, and how many: a segment's from the TCP header on, else the record's.
     var start: Int32 = 0
     var count: Int32 = 0
@@ -54,6 +56,7 @@ struct PacketBatch: ~Copyable {
         precondition(hasRoom(size))
         waiting[count].start = Int32(truncatingIfNeeded: used)
         waiting[count].count = Int32(truncatingIfNeeded: size)
+        waiting[count].clock = .min
         waiting[count].hint = -1
         waiting[count].isPlaced = false
         if size > 0 {
@@ -68,6 +71,9 @@ struct PacketBatch: ~Copyable {
         count &+= 1
         return count &- 1
     }
+
+    /// Remembers the time of a packet of no use that comes behind those that wait, of which there is one.
+    mutating func note(_ time: Int64) { waiting[count &- 1].clock = max(waiting[count &- 1].clock, time) }
 
     /// The bytes of a waiting packet; they stay until `removeAll`.
     @inline(__always)
@@ -136,10 +142,11 @@ extension CaptureEngine {
             if batch.waiting[position].isPlaced {
                 let segment = batch.waiting[position].segment
                 if segment.time > now { advance(to: segment.time) }
-                unsafe takeTCP(segment, bytes: record.bytes)
+                unsafe takeTCP(segment, bytes: record.bytes, hint: Int(batch.waiting[position].hint))
             } else {
                 unsafe take(batch.others[position], record: record.bytes)
             }
+            if batch.waiting[position].clock > now { advance(to: batch.waiting[position].clock) }
         }
         batch.removeAll()
     }
