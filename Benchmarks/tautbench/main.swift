@@ -1,5 +1,6 @@
 // The engine without the rest of the product: what the benchmarks build where the whole would cost minutes.
 // usage: tautbench FILE...                                      as `taut analyze` reads them
+//        tautbench --full FILE...                               every figure and every sample, to hold two builds together
 //        tautbench --live INTERFACE RING-BYTES SECONDS          as `tautd` captures; prints packets and kernel drops
 
 import Capturing
@@ -13,6 +14,25 @@ func analyze(_ file: String) throws {
     print("active \(counters.activeFlows) evicted \(counters.evictedFlows) refused \(counters.refusedFlows)")
     for (reason, count) in report.rejected.sorted(by: { $0.key < $1.key }) { print("rejected \(reason) \(count)") }
     for kind in report.kinds { print("\(kind.kind) \(kind.side) \(kind.count) \(kind.p50 ?? 0) \(kind.p95 ?? 0)") }
+}
+
+/// Everything that a file comes to, in an order that is the same in each run; without samples first, since a reader that
+/// nobody asks for samples may take another way.
+func printAll(_ file: String) throws {
+    let plain = try Analyzer.run(file: file)
+    var samples: [AnalyzedSample] = []
+    let report = try Analyzer.run(file: file, onSample: { samples.append($0) })
+    print(file, report == plain ? "one result" : "two results")
+    var rest = plain
+    for (reason, count) in plain.drops.sorted(by: { $0.key < $1.key }) { print("drop", reason, count) }
+    for (reason, count) in plain.rejected.sorted(by: { $0.key < $1.key }) { print("rejected", reason, count) }
+    rest.counters.drops = [:]
+    rest.counters.rejected = [:]
+    for figures in plain.kinds + plain.services { print(figures) }
+    rest.kinds = []
+    rest.services = []
+    print(rest)
+    for sample in samples { print(sample) }
 }
 
 func listen(_ interface: String, ring: Int, seconds: UInt32) throws {
@@ -36,6 +56,10 @@ do {
             exit(64)
         }
         try listen(rest[0], ring: ring, seconds: seconds)
+    } else if arguments.first == "--full" {
+        for file in arguments.dropFirst() {
+            do { try printAll(file) } catch { print("\(file): \(error)") }
+        }
     } else {
         // `analyze` is passed over, so that one command line does for this program and for `taut`.
         for file in arguments where file != "analyze" { try analyze(file) }

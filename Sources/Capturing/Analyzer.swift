@@ -32,19 +32,19 @@ public enum Analyzer {
         let engine = UnsafeMutablePointer<CaptureEngine>.allocate(capacity: 1)
         unsafe engine.initialize(
             to: CaptureEngine(
-                link: link.layer, attribution: attribution, limits: limits, keepsSamples: true))
+                link: link.layer, attribution: attribution, limits: limits, keepsSamples: onSample != nil,
+                makesFigures: true))
         defer {
             unsafe engine.deinitialize(count: 1)
             unsafe engine.deallocate()
         }
         var report = AnalysisReport(file: file)
         if link.layer == .unreadable { report.warning = "\(link.name) packets cannot be read" }
-        var figures = FigureCollector()
         let total = onProgress == nil ? 0 : PacketSource.size(of: file)
         var untilProgress = progressInterval
         reading: while true {
             let reading = unsafe source.read(batch, into: engine)
-            unsafe drain(&engine.pointee, into: &figures, onSample)
+            unsafe drain(&engine.pointee, onSample)
             switch reading {
             case .packets(let count):
                 untilProgress -= count
@@ -61,21 +61,17 @@ public enum Analyzer {
             }
         }
         unsafe engine.pointee.finish()
-        unsafe drain(&engine.pointee, into: &figures, onSample)
+        unsafe drain(&engine.pointee, onSample)
         unsafe fill(&report, from: engine.pointee)
-        report.kinds = figures.kinds
-        report.services = figures.services
+        report.kinds = unsafe engine.pointee.figures.kinds
+        report.services = unsafe engine.pointee.figures.services
         return report
     }
 
-    /// Hands the samples so far to the figures and to the caller.
-    private static func drain(
-        _ engine: inout CaptureEngine, into figures: inout FigureCollector, _ onSample: ((AnalyzedSample) -> Void)?
-    ) {
-        for sample in engine.samples {
-            figures.add(sample) { engine.serviceText(sample.service) }
-            if let onSample { onSample(AnalyzedSample(sample, service: engine.serviceText(sample.service))) }
-        }
+    /// Hands the samples so far to the caller, where he wants them.
+    private static func drain(_ engine: inout CaptureEngine, _ onSample: ((AnalyzedSample) -> Void)?) {
+        guard let onSample else { return }
+        for sample in engine.samples { onSample(AnalyzedSample(sample, service: engine.serviceText(sample.service))) }
         engine.samples.removeAll(keepingCapacity: true)
     }
 

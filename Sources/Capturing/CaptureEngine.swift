@@ -52,6 +52,8 @@ struct CaptureEngine: ~Copyable {
     let attribution: AttributionTable
     /// Whether samples are kept in `samples` for the caller, who empties it.
     let keepsSamples: Bool
+    /// Whether `figures` are made of the whole capture, as for a file; they are in place of the interval's summary.
+    let makesFigures: Bool
     private let batchThreshold: UInt64
     var flows: FlowTable
     var pool: SegmentPool
@@ -70,6 +72,7 @@ struct CaptureEngine: ~Copyable {
     var summary = SummaryTable()
     var findings = TCPFindings()
     var samples: [EngineSample] = []
+    var figures = FigureCollector()
     let hash = KeyedHash()
     /// Which flows are measured; all of them unless the capture cannot keep up.
     private(set) var sampling = FlowSampling()
@@ -86,10 +89,14 @@ struct CaptureEngine: ~Copyable {
     private var nextTick: Int64 = .min
     private var flowCursor = 0
 
-    init(link: LinkLayer, attribution: AttributionTable, limits: EngineLimits, keepsSamples: Bool) {
+    init(
+        link: LinkLayer, attribution: AttributionTable, limits: EngineLimits, keepsSamples: Bool,
+        makesFigures: Bool = false
+    ) {
         dissector = PacketDissector(link: link)
         self.attribution = attribution
         self.keepsSamples = keepsSamples
+        self.makesFigures = makesFigures
         batchThreshold = limits.batchThreshold
         flows = FlowTable(maxFlows: limits.maxFlows)
         pool = SegmentPool(chunks: flows.capacity * 15 / 8)
@@ -105,6 +112,33 @@ struct CaptureEngine: ~Copyable {
         packets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
         if time < earliest { earliest = time }
+        if dissector.link == .ethernet, sampling.shift == 0, let plain = PlainSegment(record) {
+            let segment = PlacedSegment(
+                place: FlowPlace(key: plain.key, sender: plain.sender, hash: flows.hashed(plain.key)), time: time,
+                length: plain.length, identification: plain.identification)
+            accept(segment, bytes: record.suffix(from: plain.offset).prefix(plain.length))
+        } else {
+            processAnyPacket(time: time, wireLength: wireLength, record: record)
+        }
+    }
+
+    /// Whether the entries are too many for the processor's own cache, or packets wait already.
+    @inline(__always)
+    private var isBatched: Bool { flows.counters.active >= batchThreshold || !batch.isEmpty }
+
+    /// A segment, which is taken at once or waits for its batch.
+    @inline(__always)
+    private mutating func accept(_ segment: PlacedSegment, bytes: RawSpan) {
+        if isBatched {
+            enqueue(segment, bytes: bytes)
+        } else {
+            if segment.time > now { advance(to: segment.time) }
+            takeTCP(segment, bytes: bytes)
+        }
+    }
+
+    @inline(never)
+    private mutating func processAnyPacket(time: Int64, wireLength: Int, record: RawSpan) {
         var packet = DissectedPacket()
         packet.time = time
         packet.wireLength = wireLength
@@ -115,26 +149,25 @@ struct CaptureEngine: ~Copyable {
             drop(.shed)
             // The packets that wait move the clock on in their turn.
             if time > now, batch.isEmpty { advance(to: time) }
-        } else if flows.counters.active < batchThreshold, batch.isEmpty {
-            take(packet, record: record)
-        } else {
+        } else if let segment = placed(packet, record: record) {
+            accept(segment, bytes: record.suffix(from: packet.offset).prefix(packet.captured))
+        } else if isBatched {
             enqueue(packet, record: record)
+        } else {
+            take(packet, record: record)
         }
     }
 
     /// The clock of a packet that is of no use must not overtake the ones that wait.
     private mutating func passTime(_ time: Int64) {
-        flush()
-        advance(to: time)
+        if batch.isEmpty { advance(to: time) } else { batch.note(time) }
     }
 
-    /// A dissected packet, in its turn.
-    @inline(__always)
+    /// A dissected packet that has no place in the table of connections, in its turn.
     mutating func take(_ packet: DissectedPacket, record: RawSpan) {
         if packet.time > now { advance(to: packet.time) }
         if packet.protocolNumber == .tcp {
-            guard let place = place(of: packet, record: record) else { return dropTruncated(packet) }
-            takeTCP(packet, record: record, place: place)
+            dropTruncated(captured: packet.captured, length: packet.length)
         } else {
             takeDatagram(packet, record: record)
         }
@@ -204,9 +237,9 @@ struct CaptureEngine: ~Copyable {
             findings.counters.reject(.shed)
             return
         }
-        // Who keeps samples makes the figures of them, and never drains the summary.
-        if keepsSamples {
-            samples.append(sample)
+        guard hasSummary else {
+            if makesFigures { figures.add(sample, at: figurePlace(sample.kind, sample.side, sample.service)) }
+            if keepsSamples { samples.append(sample) }
             return
         }
         var key = SummaryKey()
@@ -216,6 +249,24 @@ struct CaptureEngine: ~Copyable {
         key.side = sample.side
         fillPeer(&key, parties: parties)
         summary.add(key, rtt: sample.rtt, failures: failures)
+    }
+
+    /// Whether an interval's summary is made: who keeps samples or makes figures never drains it.
+    var hasSummary: Bool { !keepsSamples && !makesFigures }
+
+    /// The rows of `figures` that a sample belongs to.
+    @inline(__always)
+    mutating func figurePlace(
+        _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference
+    ) -> FigureCollector.Place {
+        figures.place(kind, side, service) ?? openFigures(kind, side, service)
+    }
+
+    @inline(never)
+    private mutating func openFigures(
+        _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference
+    ) -> FigureCollector.Place {
+        figures.open(kind, side, service, name: serviceText(service))
     }
 
     func fillPeer(_ key: inout SummaryKey, parties: Parties) {

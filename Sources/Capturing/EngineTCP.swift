@@ -7,39 +7,40 @@ extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
     /// A segment from its record to its samples.
-    mutating func takeTCP(_ packet: DissectedPacket, record: RawSpan, place: FlowPlace) {
-        let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
+    ///
+    /// `hint` is where its connection lived a moment ago; -1: not known.
+    mutating func takeTCP(_ placed: PlacedSegment, bytes: RawSpan, hint: Int = -1) {
         guard let segment = TCPSegment(bytes) else {
-            dropTruncated(packet)
+            dropTruncated(captured: bytes.byteCount, length: placed.length)
             return
         }
-        guard packet.length >= segment.headerLength else {
+        guard placed.length >= segment.headerLength else {
             drop(.malformed)
             return
         }
-        let sender = place.sender
+        let sender = placed.place.sender
         let options = segment.options
         let input = TCPInput(
-            time: packet.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
-            payload: UInt32(truncatingIfNeeded: packet.length &- segment.headerLength),
+            time: placed.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
+            payload: UInt32(truncatingIfNeeded: placed.length &- segment.headerLength),
             flags: segment.flags.rawValue, hasTimestamps: options.hasTimestamps,
             hasSelectiveBlock: options.hasSelectiveBlock, isWindowZero: segment.window == 0,
             timestampValue: options.timestampValue, timestampEcho: options.timestampEcho,
             selectiveLeft: options.selectiveLeft, selectiveRight: options.selectiveRight, sender: sender)
         let fingerprint = duplicates.fingerprint(
-            flow: place.hash, input: input, checksum: segment.checksum, window: segment.window)
+            flow: placed.place.hash, input: input, checksum: segment.checksum, window: segment.window)
         duplicates.prefetch(fingerprint)
-        var index = flows.find(place.key, hash: place.hash)
+        var index = flows.find(placed.place.key, hash: placed.place.hash, hint: hint)
         if index >= 0, sampling.hasShed, isOutdated(index) {
             flows.remove(index, pool: &pool)
             index = -1
         }
         if index < 0 {
-            index = openFlow(place, input)
+            index = openFlow(placed, input)
             guard index >= 0 else { return }
         }
         if duplicates.isDuplicate(
-            fingerprint, at: packet.time, identification: packet.identification,
+            fingerprint, at: placed.time, identification: placed.identification,
             minimumRTT: flows[index].sides[sender].minimumRTT)
         {
             duplicatePackets &+= 1
@@ -50,78 +51,52 @@ extension CaptureEngine {
         flows[index].lastSeen = nowSeconds
         flows[index].observe(input, pool: &pool, findings: &findings)
         if !flows[index].has(.isEstablished) { considerEstablishing(index) }
-        if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: packet.time) }
-        if flows[index].has(.isDNS), input.payload > 0 {
-            takeDNSStream(index, input: input, payload: segment.payload)
+        if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: placed.time) }
+        if input.payload > 0, flows[index].looksAtPayload {
+            takePayload(index, input: input, payload: segment.payload)
         }
-        if flows[index].has(.watchesTLS), input.payload > 0 {
-            takeTLS(index, input: input, payload: segment.payload)
-        }
-        if input.payload > 0, !flows[index].has(.isPastOpening) {
-            takeOpening(index, input: input, payload: segment.payload)
-        }
+    }
+
+    /// What a payload is looked at for, which of most connections is over soon.
+    @inline(never)
+    private mutating func takePayload(_ index: Int, input: TCPInput, payload: RawSpan) {
+        if flows[index].has(.isDNS) { takeDNSStream(index, input: input, payload: payload) }
+        if flows[index].has(.watchesTLS) { takeTLS(index, input: input, payload: payload) }
+        if !flows[index].has(.isPastOpening) { takeOpening(index, input: input, payload: payload) }
     }
 
     /// A TCP header that is not all there.
-    mutating func dropTruncated(_ packet: DissectedPacket) {
-        drop(packet.captured < packet.length ? .truncated : .malformed)
+    mutating func dropTruncated(captured: Int, length: Int) {
+        drop(captured < length ? .truncated : .malformed)
     }
 
-    /// The canonical key, its hash, and which side sent the packet; nil where the capture holds no ports.
-    @inline(__always)
-    func place(of packet: DissectedPacket, record: RawSpan) -> FlowPlace? {
-        guard packet.captured >= 4 else { return nil }
+    /// The packet with its canonical key, the key's hash, and which side sent it; nil where it is not TCP or the
+    /// capture holds no ports.
+    func placed(_ packet: DissectedPacket, record: RawSpan) -> PlacedSegment? {
+        guard packet.protocolNumber == .tcp, packet.captured >= 4 else { return nil }
         var key = FlowKey()
-        let sender = CaptureEngine.fill(
-            &key, packet, sourcePort: UInt32(record.bigEndian16(at: packet.offset)),
-            destinationPort: UInt32(record.bigEndian16(at: packet.offset &+ 2)))
-        return FlowPlace(key: key, sender: sender, hash: flows.hashed(key))
+        let sender = key.fill(
+            source: packet.source, sourcePort: record.bigEndian16(at: packet.offset),
+            destination: packet.destination, destinationPort: record.bigEndian16(at: packet.offset &+ 2),
+            interface: packet.interface)
+        return PlacedSegment(
+            place: FlowPlace(key: key, sender: sender, hash: flows.hashed(key)), time: packet.time,
+            length: packet.length, identification: packet.identification)
     }
 
-    @inline(__always)
-    private static func fill(
-        _ key: inout FlowKey, _ packet: DissectedPacket, sourcePort: UInt32, destinationPort: UInt32
-    ) -> Int {
-        let source = packet.source
-        let destination = packet.destination
-        key.scope = packet.interface | (source.isIPv6 ? FlowKey.ipv6 : 0)
-        let sourceIsLower: Bool
-        if source.high != destination.high {
-            sourceIsLower = source.high < destination.high
-        } else if source.low != destination.low {
-            sourceIsLower = source.low < destination.low
-        } else {
-            sourceIsLower = sourcePort <= destinationPort
-        }
-        if sourceIsLower {
-            key.high0 = source.high
-            key.low0 = source.low
-            key.high1 = destination.high
-            key.low1 = destination.low
-            key.ports = sourcePort &<< 16 | destinationPort
-            return 0
-        }
-        key.high0 = destination.high
-        key.low0 = destination.low
-        key.high1 = source.high
-        key.low1 = source.low
-        key.ports = destinationPort &<< 16 | sourcePort
-        return 1
-    }
-
-    private mutating func openFlow(_ place: FlowPlace, _ input: TCPInput) -> Int {
+    private mutating func openFlow(_ placed: PlacedSegment, _ input: TCPInput) -> Int {
         if input.has(TCPInput.rst) {
             drop(.noFlow)
             return -1
         }
-        let key = place.key
-        let index = flows.insert(key, hash: place.hash, now: nowSeconds, pool: &pool)
+        let index = flows.insert(placed.place.key, hash: placed.place.hash, now: nowSeconds, pool: &pool)
         guard index >= 0 else {
             drop(.tableFull)
             return -1
         }
         findings.counters.flows &+= 1
-        if key.ports &>> 16 == CaptureEngine.dnsPort || key.ports & 0xFFFF == CaptureEngine.dnsPort {
+        let ports = placed.place.key.ports
+        if ports &>> 16 == CaptureEngine.dnsPort || ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
         } else {
             flows[index].flags.insert(.watchesTLS)
@@ -150,40 +125,59 @@ extension CaptureEngine {
 
     /// The connection's parties; service and network are looked up once and kept in the entry.
     mutating func parties(of index: Int) -> Parties {
+        if !flows[index].has(.hasService) { learnParties(index) }
         let client = flows[index].client
-        let server = 1 &- client
-        if !flows[index].has(.hasService) {
-            flows[index].service =
-                service(at: address(server, of: index), port: port(server, of: index)).rawValue
-            flows[index].spare = peer(of: address(client, of: index)).rawValue
-            flows[index].flags.insert(.hasService)
-        }
         return Parties(
-            client: address(client, of: index), server: address(server, of: index),
+            client: address(client, of: index), server: address(1 &- client, of: index),
             interface: flows[index].key.scope & ~FlowKey.ipv6,
             service: ServiceReference(rawValue: flows[index].service),
             peer: PeerReference(rawValue: flows[index].spare))
     }
 
+    @inline(never)
+    private mutating func learnParties(_ index: Int) {
+        let client = flows[index].client
+        let server = 1 &- client
+        flows[index].service = service(at: address(server, of: index), port: port(server, of: index)).rawValue
+        flows[index].spare = peer(of: address(client, of: index)).rawValue
+        flows[index].flags.insert(.hasService)
+    }
+
     private mutating func report(_ index: Int, at time: Int64) {
-        let parties = parties(of: index)
-        for position in 0..<findings.count {
-            let finding = findings[position]
-            let requester = finding.requester
-            var sample = EngineSample(
-                time: time, kind: finding.kind, side: finding.side, method: finding.method, rtt: finding.rtt,
-                outcome: nil, source: address(requester, of: index), sourcePort: port(requester, of: index),
-                destination: address(1 &- requester, of: index),
-                destinationPort: port(1 &- requester, of: index), interface: parties.interface,
-                service: parties.service, notes: finding.notes)
-            if finding.rtt < 0 {
-                sample.outcome = .ambiguous
-                sample.lower = finding.lower
-                sample.upper = finding.upper
+        if !flows[index].has(.hasService) { learnParties(index) }
+        let service = ServiceReference(rawValue: flows[index].service)
+        if makesFigures, !keepsSamples, findings.count == 1 {
+            // Nobody wants the sample itself, and an RTT is no failure.
+            let finding = findings[0]
+            if finding.rtt >= 0, finding.kind != .tcpRefused {
+                figures.add(finding.rtt, at: figurePlace(finding.kind, finding.side, service))
+                return
             }
-            emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
         }
-        guard findings.retransmitter >= 0, !keepsSamples else { return }
+        for position in 0..<findings.count { report(findings[position], index, at: time) }
+        if hasSummary, findings.retransmitter >= 0 { reportRetransmission(index) }
+    }
+
+    @inline(never)
+    private mutating func report(_ finding: TCPFinding, _ index: Int, at time: Int64) {
+        let parties = parties(of: index)
+        let requester = finding.requester
+        var sample = EngineSample(
+            time: time, kind: finding.kind, side: finding.side, method: finding.method, rtt: finding.rtt,
+            outcome: nil, source: address(requester, of: index), sourcePort: port(requester, of: index),
+            destination: address(1 &- requester, of: index),
+            destinationPort: port(1 &- requester, of: index), interface: parties.interface,
+            service: parties.service, notes: finding.notes)
+        if finding.rtt < 0 {
+            sample.outcome = .ambiguous
+            sample.lower = finding.lower
+            sample.upper = finding.upper
+        }
+        emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
+    }
+
+    private mutating func reportRetransmission(_ index: Int) {
+        let parties = parties(of: index)
         var key = SummaryKey()
         key.interface = parties.interface
         key.service = parties.service.withoutSource

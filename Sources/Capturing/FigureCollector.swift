@@ -14,21 +14,28 @@ private struct FigureRow {
     let exactLimit: Int
     let mayBeDense: Bool
 
-    mutating func add(_ sample: EngineSample) {
-        if FigureCollector.isFailure(sample) { figures.failures += 1 }
-        guard sample.rtt >= 0 else { return }
-        figures.count += 1
+    /// Adds an RTT in nanoseconds, 0 or more, which lies in `bucket`.
+    @inline(__always)
+    mutating func add(_ rtt: Int64, bucket: Int) {
+        figures.count &+= 1
+        if dense == nil { addToFew(rtt) } else { dense?.record(nanoseconds: rtt, bucket: bucket) }
+    }
+
+    @inline(never)
+    private mutating func addToFew(_ rtt: Int64) {
         if values.count < exactLimit {
-            values.append(sample.rtt)
+            values.append(rtt)
             return
         }
-        if dense == nil, histogram.isEmpty { leaveValues() }
+        if histogram.isEmpty { leaveValues() }
         if dense != nil {
-            dense?.record(nanoseconds: sample.rtt)
+            dense?.record(nanoseconds: rtt)
         } else {
-            histogram.record(nanoseconds: sample.rtt)
+            histogram.record(nanoseconds: rtt)
         }
     }
+
+    mutating func addFailure() { figures.failures &+= 1 }
 
     /// From exact values to a histogram of them.
     private mutating func leaveValues() {
@@ -62,19 +69,28 @@ private struct FigureRow {
 
 /// Collects samples into rows; bounded: services beyond the limit are left out of `services`, never out of `kinds`.
 struct FigureCollector {
+    /// The rows that a sample belongs to.
+    struct Place {
+        fileprivate var kind = 0
+        /// -1: of a service beyond the limit.
+        fileprivate var service = -1
+        /// Service with its source, kind and side as one number; none has all bits set.
+        fileprivate var key = UInt64.max
+    }
+
     private static let serviceLimit = 4_096
     /// Rows of services, the first that come, that get 16 KiB for a histogram.
     private static let denseServiceLimit = 256
+    private static let recentCount = 256
 
     /// Kind and side as one number, to the row's place in `byKind`; -1: none.
     private var kindPlaces: [Int8] = Array(repeating: -1, count: 4 * PassiveKind.allCases.count)
     private var byKind: [FigureRow] = []
     private var byService: [FigureRow] = []
-    /// Service, kind and side as one number, to the row's place in `byService`.
+    /// Service without source, kind and side as one number, to the row's place in `byService`.
     private var places: [UInt64: Int] = [:]
-    /// The place that was used last, since samples of one service come in rows.
-    private var lastKey = UInt64.max
-    private var lastPlace = 0
+    /// The places that were used last, each where its key's hash says.
+    private var recent: [Place] = []
 
     /// Timeouts, refusals, failed rcodes and exchanges; not what is only unknown, and an orphan says nothing of anyone.
     static func isFailure(_ sample: EngineSample) -> Bool {
@@ -89,35 +105,73 @@ struct FigureCollector {
         }
     }
 
-    mutating func add(_ sample: EngineSample, service: () -> String?) {
-        let code = Int(sample.kind.code) * 4 + Int(sample.side.code)
-        if kindPlaces[code] < 0 {
-            kindPlaces[code] = Int8(byKind.count)
-            byKind.append(row(sample, service: nil, exactLimit: 16_384, mayBeDense: true))
-        }
-        byKind[Int(kindPlaces[code])].add(sample)
-        let key = UInt64(sample.service.withoutSource.rawValue) << 8 | UInt64(code)
-        if key == lastKey {
-            byService[lastPlace].add(sample)
-            byService[lastPlace].note(sample.service.source)
-        } else if let place = places[key] {
-            lastKey = key
-            lastPlace = place
-            byService[place].add(sample)
-            byService[place].note(sample.service.source)
-        } else if byService.count < FigureCollector.serviceLimit {
-            places[key] = byService.count
-            let mayBeDense = byService.count < FigureCollector.denseServiceLimit
-            byService.append(row(sample, service: service(), exactLimit: 256, mayBeDense: mayBeDense))
-            byService[byService.count - 1].add(sample)
-            byService[byService.count - 1].note(sample.service.source)
-        }
+    private static func code(_ kind: PassiveKind, _ side: PassiveSide) -> Int {
+        Int(kind.code) &* 4 &+ Int(side.code)
     }
 
-    private func row(_ sample: EngineSample, service: String?, exactLimit: Int, mayBeDense: Bool) -> FigureRow {
+    private static func key(_ code: Int, _ service: ServiceReference) -> UInt64 {
+        UInt64(service.rawValue) &<< 8 | UInt64(truncatingIfNeeded: code)
+    }
+
+    private static func slot(_ key: UInt64) -> Int {
+        Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> 56)
+    }
+
+    /// The rows of a kind, side and service; nil where they are not at hand, and `open` makes or finds them.
+    @inline(__always)
+    func place(_ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference) -> Place? {
+        let key = FigureCollector.key(FigureCollector.code(kind, side), service)
+        let slot = FigureCollector.slot(key)
+        guard slot < recent.count, recent[slot].key == key else { return nil }
+        return recent[slot]
+    }
+
+    @inline(never)
+    mutating func open(
+        _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference, name: String?
+    ) -> Place {
+        if recent.isEmpty { recent = Array(repeating: Place(), count: FigureCollector.recentCount) }
+        let code = FigureCollector.code(kind, side)
+        if kindPlaces[code] < 0 {
+            kindPlaces[code] = Int8(byKind.count)
+            byKind.append(row(kind, side, service: nil, exactLimit: 16_384, mayBeDense: true))
+        }
+        var place = Place(kind: Int(kindPlaces[code]), key: FigureCollector.key(code, service))
+        let key = FigureCollector.key(code, service.withoutSource)
+        if let known = places[key] {
+            place.service = known
+        } else if byService.count < FigureCollector.serviceLimit {
+            place.service = byService.count
+            places[key] = place.service
+            let mayBeDense = byService.count < FigureCollector.denseServiceLimit
+            byService.append(row(kind, side, service: name, exactLimit: 256, mayBeDense: mayBeDense))
+        }
+        if place.service >= 0 { byService[place.service].note(service.source) }
+        recent[FigureCollector.slot(place.key)] = place
+        return place
+    }
+
+    /// Adds an RTT in nanoseconds, 0 or more.
+    @inline(__always)
+    mutating func add(_ rtt: Int64, at place: Place) {
+        let bucket = Histogram.bucketIndex(nanoseconds: rtt)
+        byKind[place.kind].add(rtt, bucket: bucket)
+        if place.service >= 0 { byService[place.service].add(rtt, bucket: bucket) }
+    }
+
+    mutating func add(_ sample: EngineSample, at place: Place) {
+        if FigureCollector.isFailure(sample) {
+            byKind[place.kind].addFailure()
+            if place.service >= 0 { byService[place.service].addFailure() }
+        }
+        if sample.rtt >= 0 { add(sample.rtt, at: place) }
+    }
+
+    private func row(
+        _ kind: PassiveKind, _ side: PassiveSide, service: String?, exactLimit: Int, mayBeDense: Bool
+    ) -> FigureRow {
         FigureRow(
-            figures: PassiveFigures(
-                service: service, kind: sample.kind, side: sample.side, count: 0, failures: 0),
+            figures: PassiveFigures(service: service, kind: kind, side: side, count: 0, failures: 0),
             exactLimit: exactLimit, mayBeDense: mayBeDense)
     }
 

@@ -40,6 +40,13 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
         return unsafe base + index
     }
 
+    /// Makes an element all zero, as it was at the start.
+    @inline(__always)
+    mutating func clear(_ index: Int) {
+        precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
+        unsafe memset(UnsafeMutableRawPointer(base + index), 0, MemoryLayout<Element>.size)
+    }
+
     private static var hugePage: Int { 2 << 20 }
 
     /// A hint that the element's bytes from `offset` on are needed soon; an index outside is passed over.
@@ -58,6 +65,21 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
         unsafeMutableAddress {
             precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
             return unsafe base + index
+        }
+    }
+}
+
+extension FixedTable where Element == UInt32 {
+    /// Two neighbours as one number, the first in its low half on a little-endian machine.
+    @inline(__always)
+    subscript(pair index: Int) -> UInt64 {
+        get {
+            precondition(index >= 0 && index <= count &- 2)
+            return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)
+        }
+        set {
+            precondition(index >= 0 && index <= count &- 2)
+            unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: newValue, as: UInt64.self)
         }
     }
 }

@@ -15,8 +15,6 @@ struct FlowTableCounters: BitwiseCopyable {
 }
 
 struct FlowTable: ~Copyable {
-    /// Slots of a bucket, together one cache line.
-    private static var slotsPerBucket: Int { 8 }
     /// Entries looked at for the one idle longest.
     private static var evictionSample: Int { 16 }
     /// Seconds of silence after which an entry is given up: opening, closed, established.
@@ -29,9 +27,7 @@ struct FlowTable: ~Copyable {
     /// Opening ones that have room whatever else there is.
     let openingCapacity: Int
     private(set) var entries: FixedTable<TCPConnection>
-    /// The buckets: in each slot the hash's tag in the high half, entry index + 1 in the low half; 0 is free.
-    private var slots: FixedTable<UInt64>
-    private let bucketMask: UInt32
+    private var buckets: FlowIndex
     private let hash = KeyedHash()
     private var free: UInt32 = 0
     private var fresh = 0
@@ -52,8 +48,7 @@ struct FlowTable: ~Copyable {
         entries = FixedTable(zeroed: capacity + openingCapacity)
         var bucketCount = 16
         while bucketCount * 4 < capacity + openingCapacity { bucketCount *= 2 }
-        slots = FixedTable(zeroed: bucketCount * FlowTable.slotsPerBucket)
-        bucketMask = UInt32(bucketCount - 1)
+        buckets = FlowIndex(buckets: bucketCount)
         openings = FixedTable(zeroed: capacity + openingCapacity)
     }
 
@@ -62,9 +57,6 @@ struct FlowTable: ~Copyable {
         _read { yield entries[index] }
         _modify { yield &entries[index] }
     }
-
-    @inline(__always)
-    private static func slot(_ bucket: Int, _ slot: Int) -> Int { bucket &* slotsPerBucket &+ slot }
 
     // MARK: Finding
 
@@ -75,57 +67,47 @@ struct FlowTable: ~Copyable {
             ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
     }
 
-    /// The second place of an entry follows from the first and the tag, and the other way round.
-    @inline(__always)
-    private func alternative(_ bucket: UInt32, tag: UInt32) -> UInt32 {
-        (bucket ^ (tag &* 0x9E37_79B1 | 1)) & bucketMask
-    }
-
     /// A hint that the key with this hash will be looked up soon.
     @inline(__always)
-    func prefetchBucket(_ value: UInt64) {
-        slots.prefetch(FlowTable.slot(Int(UInt32(truncatingIfNeeded: value) & bucketMask), 0))
-    }
+    func prefetchBucket(_ hash: UInt64) { buckets.prefetch(FlowIndex.bucket(hash)) }
 
     /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
     /// are not compared.
     @inline(__always)
-    func prefetchEntry(_ value: UInt64) -> Int {
-        let tag = UInt32(truncatingIfNeeded: value &>> 32)
-        let bucket = Int(UInt32(truncatingIfNeeded: value) & bucketMask)
-        for slot in 0..<FlowTable.slotsPerBucket {
-            let value = slots[FlowTable.slot(bucket, slot)]
-            guard value != 0, UInt32(truncatingIfNeeded: value &>> 32) == tag else { continue }
-            let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
-            entries.prefetch(index)
-            entries.prefetch(index, offset: 64)
-            entries.prefetch(index, offset: 128)
-            return index
+    func prefetchEntry(_ hash: UInt64) -> Int {
+        let bucket = FlowIndex.bucket(hash)
+        let slots = buckets.matches(bucket, hash)
+        guard !slots.isEmpty else {
+            buckets.prefetch(buckets.alternative(bucket, hash))
+            return -1
         }
-        slots.prefetch(FlowTable.slot(Int(alternative(UInt32(truncatingIfNeeded: bucket), tag: tag)), 0))
-        return -1
+        let index = buckets.entry(bucket, slots.first)
+        entries.prefetch(index)
+        entries.prefetch(index, offset: 64)
+        entries.prefetch(index, offset: 128)
+        return index
     }
 
     /// The entry's index, or -1.
-    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key)) }
+    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key), hint: -1) }
 
-    /// The same with the hash known.
+    /// The same with the hash known, and perhaps where the key lived a moment ago.
     @inline(__always)
-    func find(_ key: FlowKey, hash value: UInt64) -> Int {
-        let tag = UInt32(truncatingIfNeeded: value &>> 32)
-        let first = UInt32(truncatingIfNeeded: value) & bucketMask
-        let found = search(first, tag: tag, key: key)
-        return found >= 0 ? found : search(alternative(first, tag: tag), tag: tag, key: key)
+    func find(_ key: FlowKey, hash: UInt64, hint: Int) -> Int {
+        // No key is twice in the table.
+        if hint >= 0, entries[hint].has(.inUse), entries[hint].key.equals(key) { return hint }
+        let first = FlowIndex.bucket(hash)
+        let found = search(first, hash, key: key)
+        return found >= 0 ? found : search(buckets.alternative(first, hash), hash, key: key)
     }
 
     @inline(__always)
-    private func search(_ bucket: UInt32, tag: UInt32, key: FlowKey) -> Int {
-        for slot in 0..<FlowTable.slotsPerBucket {
-            let value = slots[FlowTable.slot(Int(bucket), slot)]
-            if UInt32(truncatingIfNeeded: value &>> 32) == tag, value != 0 {
-                let index = Int(UInt32(truncatingIfNeeded: value)) &- 1
-                if entries[index].key.equals(key) { return index }
-            }
+    private func search(_ bucket: UInt32, _ hash: UInt64, key: FlowKey) -> Int {
+        var slots = buckets.matches(bucket, hash)
+        while !slots.isEmpty {
+            let index = buckets.entry(bucket, slots.first)
+            if entries[index].key.equals(key) { return index }
+            slots.removeFirst()
         }
         return -1
     }
@@ -137,11 +119,9 @@ struct FlowTable: ~Copyable {
         insert(key, hash: hashed(key), now: now, pool: &pool)
     }
 
-    mutating func insert(_ key: FlowKey, hash value: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
+    mutating func insert(_ key: FlowKey, hash: UInt64, now: UInt32, pool: inout SegmentPool) -> Int {
         if openingLength == openings.count || openingCount >= openingLimit { giveUpOldestOpening(pool: &pool) }
-        let tag = UInt32(truncatingIfNeeded: value &>> 32)
-        let first = UInt32(truncatingIfNeeded: value) & bucketMask
-        guard let place = place(first, tag: tag, now: now, pool: &pool) else {
+        guard let place = place(hash, now: now, pool: &pool) else {
             counters.refused &+= 1
             return -1
         }
@@ -151,13 +131,12 @@ struct FlowTable: ~Copyable {
             return -1
         }
         let generation = entries[index].generation &+ 1
-        entries[index] = TCPConnection()
+        entries.clear(index)
         entries[index].generation = generation
         entries[index].key = key
         entries[index].flags = .inUse
         entries[index].lastSeen = now
-        slots[FlowTable.slot(place.bucket, place.slot)] =
-            UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
+        buckets.set(place.bucket, place.slot, hash, entry: index)
         var position = openingHead &+ openingLength
         if position >= openings.count { position &-= openings.count }
         openings[position] = UInt64(generation) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
@@ -173,36 +152,28 @@ struct FlowTable: ~Copyable {
     /// A free slot in the emptier of the two buckets; where both are full, the one idle longest of the same or a
     /// lesser standing gives way.
     private mutating func place(
-        _ first: UInt32, tag: UInt32, now: UInt32, pool: inout SegmentPool
-    ) -> (bucket: Int, slot: Int)? {
-        let a = freeSlots(Int(first))
-        if a.count > 2 { return (Int(first), a.slot) }
-        let second = alternative(first, tag: tag)
-        let b = freeSlots(Int(second))
-        let bucket = Int(a.count >= b.count ? first : second)
-        let slot = bucket == Int(first) ? a.slot : b.slot
-        if slot >= 0 { return (bucket, slot) }
+        _ hash: UInt64, now: UInt32, pool: inout SegmentPool
+    ) -> (bucket: UInt32, slot: Int)? {
+        let first = FlowIndex.bucket(hash)
+        let inFirst = buckets.free(first)
+        if inFirst.count > 2 { return (first, inFirst.first) }
+        let second = buckets.alternative(first, hash)
+        let inSecond = buckets.free(second)
+        let isFirst = inFirst.count >= inSecond.count
+        let bucket = isFirst ? first : second
+        let free = isFirst ? inFirst : inSecond
+        if !free.isEmpty { return (bucket, free.first) }
         var victim = -1
-        for slot in 0..<FlowTable.slotsPerBucket {
-            let index = Int(UInt32(truncatingIfNeeded: slots[FlowTable.slot(bucket, slot)])) &- 1
+        for slot in 0..<FlowIndex.slotsPerBucket {
+            let index = buckets.entry(bucket, slot)
             guard !entries[index].has(.isEstablished) || entries[index].has(.isClosed) else { continue }
             if victim < 0 || entries[index].lastSeen < entries[victim].lastSeen { victim = index }
         }
         guard victim >= 0 else { return nil }
         counters.evicted &+= 1
         remove(victim, pool: &pool)
-        let freed = freeSlots(bucket)
-        return freed.slot >= 0 ? (bucket, freed.slot) : nil
-    }
-
-    private func freeSlots(_ bucket: Int) -> (count: Int, slot: Int) {
-        var count = 0
-        var free = -1
-        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(bucket, slot)] == 0 {
-            count &+= 1
-            if free < 0 { free = slot }
-        }
-        return (count, free)
+        let freed = buckets.free(bucket)
+        return freed.isEmpty ? nil : (bucket, freed.first)
     }
 
     private mutating func takeEntry() -> Int {
@@ -272,25 +243,16 @@ struct FlowTable: ~Copyable {
     mutating func remove(_ index: Int, pool: inout SegmentPool) {
         guard entries[index].has(.inUse) else { return }
         if entries[index].has(.isEstablished) { establishedCount &-= 1 } else { openingCount &-= 1 }
-        let value = hashed(entries[index].key)
-        let tag = UInt32(truncatingIfNeeded: value &>> 32)
-        let first = UInt32(truncatingIfNeeded: value) & bucketMask
-        let wanted = UInt64(tag) &<< 32 | UInt64(UInt32(truncatingIfNeeded: index &+ 1))
-        if !clear(first, value: wanted) { _ = clear(alternative(first, tag: tag), value: wanted) }
+        let hash = hashed(entries[index].key)
+        let first = FlowIndex.bucket(hash)
+        if !buckets.remove(first, hash, entry: index) {
+            _ = buckets.remove(buckets.alternative(first, hash), hash, entry: index)
+        }
         entries[index].giveBackChunks(&pool)
         entries[index].flags = []
         entries[index].link = free
         free = UInt32(truncatingIfNeeded: index &+ 1)
         counters.active &-= 1
-    }
-
-    /// Whether the value was there; no value is twice in the index.
-    private mutating func clear(_ bucket: UInt32, value: UInt64) -> Bool {
-        for slot in 0..<FlowTable.slotsPerBucket where slots[FlowTable.slot(Int(bucket), slot)] == value {
-            slots[FlowTable.slot(Int(bucket), slot)] = 0
-            return true
-        }
-        return false
     }
 
     /// The next entry of a walk over the table that has been silent too long; -1 after `slice` entries without one.

@@ -14,15 +14,17 @@ struct FlowPlace: BitwiseCopyable {
     var hash: UInt64 = 0
 }
 
-/// A dissected packet that waits, and its place where it is TCP.
+/// A packet that waits.
 struct WaitingPacket: BitwiseCopyable {
-    var packet = DissectedPacket()
-    var place = FlowPlace()
-    /// Where its record lies in the batch's bytes, and how long it is.
-    var start = 0
-    var count = 0
+    /// What is known of a segment that has a place.
+    var segment = PlacedSegment()
+    /// The greatest time of packets of no use that came just behind it.
+    var clock = Int64.min
+    /// Where its bytes lie in those of the batch, and how many: a segment's from the TCP header on, else the record's.
+    var start: Int32 = 0
+    var count: Int32 = 0
     /// The entry it will probably be found at; -1: none.
-    var hint = -1
+    var hint: Int32 = -1
     var isPlaced = false
 }
 
@@ -35,6 +37,8 @@ struct PacketBatch: ~Copyable {
     private static var alignment: Int { 16 }
 
     var waiting: FixedTable<WaitingPacket> = FixedTable(zeroed: PacketBatch.capacity)
+    /// The packets without a place, each at its position.
+    var others: FixedTable<DissectedPacket> = FixedTable(zeroed: PacketBatch.capacity)
     private var bytes: FixedTable<UInt8> = FixedTable(zeroed: PacketBatch.byteCapacity)
     private var used = 0
     private(set) var count = 0
@@ -45,14 +49,14 @@ struct PacketBatch: ~Copyable {
     @inline(__always)
     func hasRoom(_ size: Int) -> Bool { !isFull && size <= PacketBatch.byteCapacity &- used }
 
-    /// Keeps a packet with a copy of its record; the caller has asked `hasRoom`. Returns its position.
+    /// Keeps a copy of a packet's bytes; the caller has asked `hasRoom`. Returns its position.
     @inline(__always)
-    mutating func add(_ packet: DissectedPacket, record: RawSpan) -> Int {
+    mutating func add(_ record: RawSpan) -> Int {
         let size = record.byteCount
         precondition(hasRoom(size))
-        waiting[count].packet = packet
-        waiting[count].start = used
-        waiting[count].count = size
+        waiting[count].start = Int32(truncatingIfNeeded: used)
+        waiting[count].count = Int32(truncatingIfNeeded: size)
+        waiting[count].clock = .min
         waiting[count].hint = -1
         waiting[count].isPlaced = false
         if size > 0 {
@@ -68,11 +72,14 @@ struct PacketBatch: ~Copyable {
         return count &- 1
     }
 
-    /// The record of a waiting packet; it stays until `removeAll`.
+    /// Remembers the time of a packet of no use that comes behind those that wait, of which there is one.
+    mutating func note(_ time: Int64) { waiting[count &- 1].clock = max(waiting[count &- 1].clock, time) }
+
+    /// The bytes of a waiting packet; they stay until `removeAll`.
     @inline(__always)
     func record(_ position: Int) -> UnsafeRawBufferPointer {
-        let start = waiting[position].start
-        let size = waiting[position].count
+        let start = Int(waiting[position].start)
+        let size = Int(waiting[position].count)
         precondition(start >= 0 && size >= 0 && start &+ size <= PacketBatch.byteCapacity)
         return unsafe UnsafeRawBufferPointer(start: bytes.address(start), count: size)
     }
@@ -90,7 +97,25 @@ extension CaptureEngine {
     private static var entryLead: Int { 10 }
     private static var segmentLead: Int { 4 }
 
-    /// Lets a packet wait for its batch. A record that fits no batch is taken at once, after those that wait.
+    /// Lets a segment wait for its batch. One that fits no batch is taken at once, after those that wait.
+    @inline(never)
+    mutating func enqueue(_ segment: PlacedSegment, bytes: RawSpan) {
+        if !batch.hasRoom(bytes.byteCount) {
+            flush()
+            guard batch.hasRoom(bytes.byteCount) else {
+                if segment.time > now { advance(to: segment.time) }
+                takeTCP(segment, bytes: bytes)
+                return
+            }
+        }
+        let position = batch.add(bytes)
+        batch.waiting[position].segment = segment
+        batch.waiting[position].isPlaced = true
+        flows.prefetchBucket(segment.place.hash)
+        if batch.isFull { flush() }
+    }
+
+    /// Likewise any other packet.
     mutating func enqueue(_ packet: DissectedPacket, record: RawSpan) {
         if !batch.hasRoom(record.byteCount) {
             flush()
@@ -99,12 +124,8 @@ extension CaptureEngine {
                 return
             }
         }
-        let position = batch.add(packet, record: record)
-        if packet.protocolNumber == .tcp, let place = place(of: packet, record: record) {
-            batch.waiting[position].place = place
-            batch.waiting[position].isPlaced = true
-            flows.prefetchBucket(place.hash)
-        }
+        let position = batch.add(record)
+        batch.others[position] = packet
         if batch.isFull { flush() }
     }
 
@@ -118,13 +139,14 @@ extension CaptureEngine {
             prefetchSegments(position &+ CaptureEngine.segmentLead)
             // The batch is emptied behind the loop, and nothing in it adds to it, so the bytes stay.
             let record = unsafe batch.record(position)
-            let packet = batch.waiting[position].packet
-            if packet.time > now { advance(to: packet.time) }
             if batch.waiting[position].isPlaced {
-                unsafe takeTCP(packet, record: record.bytes, place: batch.waiting[position].place)
+                let segment = batch.waiting[position].segment
+                if segment.time > now { advance(to: segment.time) }
+                unsafe takeTCP(segment, bytes: record.bytes, hint: Int(batch.waiting[position].hint))
             } else {
-                unsafe take(packet, record: record.bytes)
+                unsafe take(batch.others[position], record: record.bytes)
             }
+            if batch.waiting[position].clock > now { advance(to: batch.waiting[position].clock) }
         }
         batch.removeAll()
     }
@@ -132,15 +154,16 @@ extension CaptureEngine {
     @inline(__always)
     private mutating func prefetchEntry(_ position: Int) {
         guard position < batch.count, batch.waiting[position].isPlaced else { return }
-        batch.waiting[position].hint = flows.prefetchEntry(batch.waiting[position].place.hash)
+        batch.waiting[position].hint = Int32(
+            truncatingIfNeeded: flows.prefetchEntry(batch.waiting[position].segment.place.hash))
     }
 
     /// The chunks that an acknowledgement and a data segment of the sender will look at.
     @inline(__always)
     private mutating func prefetchSegments(_ position: Int) {
         guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
-        let index = batch.waiting[position].hint
-        let sender = batch.waiting[position].place.sender
+        let index = Int(batch.waiting[position].hint)
+        let sender = batch.waiting[position].segment.place.sender
         pool.prefetch(flows[index].sides[1 &- sender].queue.head)
         pool.prefetch(flows[index].sides[sender].queue.tail)
     }

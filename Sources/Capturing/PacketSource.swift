@@ -1,5 +1,6 @@
 // libpcap handles: files and live interfaces. The only file that calls libpcap.
 
+internal import CLinux
 internal import CPcap
 internal import Glibc
 internal import LinuxSystem
@@ -56,6 +57,8 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
             }
             return unsafe PacketSource(opened)
         }
+        // libpcap reads twice a packet, which would take a lock each time.
+        unsafe taut_own_stream(stream)
         let buffer = unsafe malloc(fileBuffer)
         if let buffer = unsafe buffer {
             _ = unsafe setvbuf(stream, buffer.assumingMemoryBound(to: CChar.self), Int32(_IOFBF), fileBuffer)

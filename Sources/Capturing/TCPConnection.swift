@@ -74,7 +74,12 @@ struct TCPSides: BitwiseCopyable {
     /// 0 or 1; a greater number is taken for its lowest bit.
     @inline(__always)
     subscript(side: Int) -> TCPDirection {
-        mutating get { pair.mutableSpan[side & 1] }
+        mutating get {
+            // One of two, so inside the pair; a span would look at its alignment each time.
+            unsafe withUnsafeBytes(of: &pair) { pair in
+                unsafe pair.load(fromByteOffset: (side & 1) &* MemoryLayout<TCPDirection>.stride, as: TCPDirection.self)
+            }
+        }
         _modify { yield &pair[side & 1] }
     }
 }
@@ -163,6 +168,13 @@ struct TCPConnection: BitwiseCopyable {
 
     @inline(__always)
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
+
+    /// Whether the payload may hold something that is looked for.
+    @inline(__always)
+    var looksAtPayload: Bool {
+        let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
+        return flags.rawValue & wanted != Flags.isPastOpening.rawValue
+    }
 
     /// The side that opened the connection.
     @inline(__always)

@@ -23,32 +23,27 @@ extension TCPConnection {
             return
         }
         let advance = Int32(bitPattern: input.acknowledgement &- sides[owner].highestAcknowledged)
+        let newEcho = isNewEcho(input, of: owner)
         if advance > 0 {
-            takeAcknowledgement(input, of: owner, pool: &pool, findings: &findings)
-        } else if advance == 0 {
-            takeRepeatedAcknowledgement(input, of: owner, pool: &pool, findings: &findings)
+            takeAcknowledgement(input, of: owner, newEcho: newEcho, pool: &pool, findings: &findings)
+        } else if advance == 0, newEcho || input.hasSelectiveBlock || sides[owner].has(.awaitsKeepalive) {
+            takeRepeatedAcknowledgement(input, of: owner, newEcho: newEcho, pool: &pool, findings: &findings)
         }
-        if input.hasTimestamps, input.timestampEcho != 0 { noteEcho(input, of: owner) }
+        guard newEcho else { return }
+        sides[owner].newestEcho = input.timestampEcho
+        sides[owner].flags.insert(.hasEcho)
     }
 
     /// Whether the segment is the first to echo a newer TSval.
     @inline(__always)
-    private mutating func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
+    mutating func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
         input.hasTimestamps && input.timestampEcho != 0
             && (!sides[owner].has(.hasEcho) || isAfter(input.timestampEcho, sides[owner].newestEcho))
     }
 
-    @inline(__always)
-    private mutating func noteEcho(_ input: TCPInput, of owner: Int) {
-        if !sides[owner].has(.hasEcho) || isAfter(input.timestampEcho, sides[owner].newestEcho) {
-            sides[owner].newestEcho = input.timestampEcho
-            sides[owner].flags.insert(.hasEcho)
-        }
-    }
-
     /// An acknowledgement of something new.
     mutating func takeAcknowledgement(
-        _ input: TCPInput, of owner: Int, pool: inout SegmentPool, findings: inout TCPFindings
+        _ input: TCPInput, of owner: Int, newEcho: Bool, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
         let acknowledgement = input.acknowledgement
         let ahead = Int32(bitPattern: acknowledgement &- sides[owner].nextSequence)
@@ -62,7 +57,6 @@ extension TCPConnection {
             findings.counters.acknowledgements &+= 1
             if ahead > 0 || sides[owner].has(.hasGap) { noteMissing(input, of: owner, findings: &findings) }
         }
-        let newEcho = isNewEcho(input, of: owner)
         var covered = 0
         var newest: SegmentRecord?
         var stamped: Int64?
@@ -168,10 +162,9 @@ extension TCPConnection {
 
     /// An acknowledgement of nothing new: SACK, the echo of a second copy, a keepalive's answer.
     private mutating func takeRepeatedAcknowledgement(
-        _ input: TCPInput, of owner: Int, pool: inout SegmentPool, findings: inout TCPFindings
+        _ input: TCPInput, of owner: Int, newEcho: Bool, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
         if input.hasSelectiveBlock { takeSelective(input, of: owner, pool: &pool, findings: &findings) }
-        let newEcho = isNewEcho(input, of: owner)
         if newEcho {
             if sides[owner].copies != 0, let age = copyAge(of: owner, input: input, pool: &pool) {
                 sample(

@@ -112,7 +112,8 @@ extension TCPConnection {
             sides[opener].flags.insert(.hasEcho)
         }
         if handshake.synPayload > 0, covered > 0 {
-            takeAcknowledgement(input, of: opener, pool: &pool, findings: &findings)
+            takeAcknowledgement(
+                input, of: opener, newEcho: isNewEcho(input, of: opener), pool: &pool, findings: &findings)
         }
     }
 

@@ -4,18 +4,24 @@
 ///
 /// 16 KiB; where there are many rows, `Histogram` keeps only the buckets in use.
 public struct DenseHistogram: Sendable {
-    private var counts: [UInt64]
-    private var count: UInt64 = 0
-    private var sum: Int64 = 0
-    private var least: Int64 = .max
-    private var greatest: Int64 = 0
+    @usableFromInline var counts: [UInt64]
+    @usableFromInline var count: UInt64 = 0
+    @usableFromInline var sum: Int64 = 0
+    @usableFromInline var least: Int64 = .max
+    @usableFromInline var greatest: Int64 = 0
 
     public init() { counts = Array(repeating: 0, count: Histogram.maximumBuckets) }
 
     /// Adds a value. A negative value, which no duration has, is recorded as 0.
     public mutating func record(nanoseconds: Int64) {
+        record(nanoseconds: nanoseconds, bucket: Histogram.bucketIndex(nanoseconds: nanoseconds))
+    }
+
+    /// The same where the value's bucket is known already: `Histogram.bucketIndex(nanoseconds:)` of the same value.
+    @inlinable @inline(__always)
+    public mutating func record(nanoseconds: Int64, bucket: Int) {
         let value = max(nanoseconds, 0)
-        counts[Histogram.bucketIndex(nanoseconds: value) - Histogram.zeroIndex] &+= 1
+        counts[bucket &- Histogram.zeroIndex] &+= 1
         count &+= 1
         sum = sum.addingUpToLimit(value)
         if value < least { least = value }

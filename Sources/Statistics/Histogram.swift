@@ -150,6 +150,7 @@ extension UInt64 {
 
 extension Int64 {
     /// The sum of two numbers that are not negative, or the greatest value.
+    @inlinable
     func addingUpToLimit(_ other: Int64) -> Int64 {
         let (value, overflow) = addingReportingOverflow(other)
         return overflow ? .max : value

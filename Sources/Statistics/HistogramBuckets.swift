@@ -2,8 +2,7 @@
 
 extension Histogram {
     /// 2^63 · 2^(s/32), rounded down, for the 32 buckets of an octave.
-    @usableFromInline
-    static let octaveBounds: InlineArray<32, UInt64> = [
+    private static let octaveBounds: InlineArray<32, UInt64> = [
         0x8000_0000_0000_0000, 0x82CD_8698_AC2B_A1D7, 0x85AA_C367_CC48_7B14, 0x8898_0E80_92DA_8527,
         0x8B95_C1E3_EA8B_D6E6, 0x8EA4_398B_45CD_53C0, 0x91C3_D373_AB11_C336, 0x94F4_EFA8_FEF7_0961,
         0x9837_F051_8DB8_A96F, 0x9B8D_39B9_D54E_5538, 0x9EF5_3260_91A1_11AD, 0xA270_4303_0C49_6818,
@@ -12,6 +11,15 @@ extension Histogram {
         0xC567_2A11_5506_DADD, 0xC9B9_BD86_6E2F_27A2, 0xCE24_8C15_1F84_80E3, 0xD2A8_1D91_F12A_E45A,
         0xD744_FCCA_D69D_6AF4, 0xDBFB_B797_DAF2_3755, 0xE0CC_DEEC_2A94_E111, 0xE5B9_06E7_7C83_48A8,
         0xEAC0_C6E7_DD24_392E, 0xEFE4_B99B_DCDA_F5CB, 0xF525_7D15_2486_CC2C, 0xFA83_B2DB_722A_033A,
+    ]
+
+    /// The bucket of an octave in which the values begin whose six bits behind the highest are the index. So many values
+    /// lie in two buckets at most, since a bucket is 2.2 % wide and they are 1.6 % of the octave's start.
+    private static let octaveSteps: InlineArray<64, UInt8> = [
+        0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 7, 8, 9, 9, 10, 10, 11, 12,
+        12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 21,
+        22, 22, 23, 23, 24, 24, 25, 25, 25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30,
+        30, 30, 31, 31,
     ]
 
     /// 2^63 · 2^((2s+1)/64), rounded down: the geometric middle of each bucket of an octave.
@@ -27,7 +35,6 @@ extension Histogram {
     ]
 
     /// The index of the bucket that holds a value; `zeroIndex` for 0 and for negative values.
-    @inlinable
     public static func bucketIndex(nanoseconds value: Int64) -> Int {
         guard value > 0 else { return zeroIndex }
         let shift = value.leadingZeroBitCount
@@ -35,12 +42,8 @@ extension Histogram {
         let normalised = UInt64(value) &<< UInt64(shift)
         // A power of two is the upper bound of the bucket before its octave.
         if normalised == 1 << 63 { return octave &* 32 &- 1 }
-        var step = 0
-        if normalised > octaveBounds[step + 16] { step += 16 }
-        if normalised > octaveBounds[step + 8] { step += 8 }
-        if normalised > octaveBounds[step + 4] { step += 4 }
-        if normalised > octaveBounds[step + 2] { step += 2 }
-        if normalised > octaveBounds[step + 1] { step += 1 }
+        let step = Int(octaveSteps[Int(truncatingIfNeeded: normalised &>> 57) & 63])
+        if step < 31, normalised > octaveBounds[step &+ 1] { return octave &* 32 &+ step &+ 1 }
         return octave &* 32 &+ step
     }
 

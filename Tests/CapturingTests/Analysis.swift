@@ -4,6 +4,7 @@ import Capturing
 import Foundation
 import Model
 import TestSupport
+import Testing
 import Wire
 
 /// A report with its samples.
@@ -25,6 +26,9 @@ struct Analysis {
     init(file: String, attribution: AttributionTable = AttributionTable()) throws {
         var samples: [AnalyzedSample] = []
         report = try Analyzer.run(file: file, attribution: attribution, onSample: { samples.append($0) })
+        // Without samples the figures take a shorter way, and come to the same.
+        let withoutSamples = try Analyzer.run(file: file, attribution: attribution)
+        #expect(withoutSamples == report)
         self.samples = samples
     }
 

@@ -78,6 +78,48 @@ import Wire
         #expect(engine.counters.drops.isEmpty)
     }
 
+    /// Segments short, long and too long, in tags and without, between packets of no use, with a clock that steps back:
+    /// what waits comes to the same as what is taken at once.
+    @Test func aBatchChangesNothing() {
+        func run(batchThreshold: UInt64) -> (samples: [String], counters: CaptureCounters, now: Int64) {
+            var limits = EngineLimits()
+            limits.maxFlows = 256
+            limits.batchThreshold = batchThreshold
+            var engine = CaptureEngine(
+                link: .ethernet, attribution: AttributionTable(), limits: limits, keepsSamples: true)
+            var dice = Dice(state: 11)
+            var time = start
+            var sent: [UInt32] = Array(repeating: 1, count: 40)
+            for _ in 0..<6_000 {
+                time += dice.next() % 50 == 0 ? -3_000_000 : 2_000_000
+                let client = Int(dice.next() % 40)
+                let length = dice.next() % 20 == 0 ? Int(dice.next() % 20_000) : Int(dice.next() % 1_400)
+                let isFromClient = dice.next() % 2 == 0
+                var packet = frame(
+                    client: client, isFromClient: isFromClient, flags: .ack, sequence: isFromClient ? sent[client] : 1,
+                    acknowledgement: isFromClient ? 1 : sent[client], payload: isFromClient ? length : 0)
+                if isFromClient { sent[client] &+= UInt32(length) }
+                switch dice.next() % 8 {
+                case 0: packet.replaceSubrange(12..<14, with: [0x08, 0x06])
+                case 1: packet.insert(contentsOf: [0x81, 0, 0, 7], at: 12)
+                case 2: packet.removeLast(packet.count - 35)
+                default: break
+                }
+                feed(&engine, packet, at: time)
+            }
+            engine.flush()
+            return (engine.samples.map { "\($0)" }, engine.counters, engine.now)
+        }
+        let atOnce = run(batchThreshold: .max)
+        let inBatches = run(batchThreshold: 0)
+        #expect(atOnce.samples.count > 500)
+        let firstOther = zip(inBatches.samples, atOnce.samples).first { $0 != $1 }
+        #expect(firstOther == nil)
+        #expect(inBatches.samples.count == atOnce.samples.count)
+        #expect(inBatches.counters == atOnce.counters)
+        #expect(inBatches.now == atOnce.now)
+    }
+
     /// Within one batch a connection is opened, reset, and opened again from the same ports.
     @Test func aBatchSeesWhatItsEarlierPacketsDid() {
         var engine = engine(maxFlows: 8_192)

@@ -42,6 +42,16 @@ func duration(_ generator: inout SplitMix) -> Int64 {
         }
     }
 
+    @Test func firstAndLastValueOfEachBucketAreItsOwn() {
+        for index in Histogram.zeroIndex...Histogram.highestIndex {
+            let least = Histogram.lowerBound(of: index)
+            let greatest = Histogram.upperBound(of: index)
+            guard least <= greatest else { continue }
+            #expect(Histogram.bucketIndex(nanoseconds: least) == index)
+            #expect(Histogram.bucketIndex(nanoseconds: greatest) == index)
+        }
+    }
+
     @Test func bucketsAdjoin() {
         #expect(Histogram.lowerBound(of: Histogram.zeroIndex) == 0)
         #expect(Histogram.lowerBound(of: -99) == 0)

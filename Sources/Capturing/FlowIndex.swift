@@ -1,0 +1,101 @@
+// Where the entries of the flow table are found: buckets of one cache line, each looked at in a few instructions.
+
+/// Eight slots a bucket, each with eight bits of a key's hash, its tag, and the place of its entry.
+///
+/// The tags of a bucket are the bytes of one number, so that all are compared at once. One in a few hundred look-ups
+/// meets a foreign tag that is the same; keys are compared in any case. A bucket's number is taken modulo their count,
+/// which is a power of two.
+struct FlowIndex: ~Copyable {
+    static var slotsPerBucket: Int { 8 }
+    private static var lanesPerBucket: Int { 16 }
+    private static var firstPlace: Int { 8 }
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+
+    /// Of each bucket two lanes of tags, and from `firstPlace` on the entries' places. Tag 0 is free.
+    private var lanes: FixedTable<UInt32>
+    private let mask: UInt32
+
+    /// `buckets` is a power of two.
+    init(buckets: Int) {
+        lanes = FixedTable(zeroed: buckets * FlowIndex.lanesPerBucket)
+        mask = UInt32(buckets - 1)
+    }
+
+    @inline(__always)
+    private func start(_ bucket: UInt32) -> Int { Int(bucket & mask) &* FlowIndex.lanesPerBucket }
+
+    /// The first of an entry's two buckets.
+    @inline(__always)
+    static func bucket(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash) }
+
+    /// The other bucket follows from the one and the hash, either way round.
+    @inline(__always)
+    func alternative(_ bucket: UInt32, _ hash: UInt64) -> UInt32 {
+        (bucket ^ (UInt32(truncatingIfNeeded: hash &>> 32) &* 0x9E37_79B1 | 1)) & mask
+    }
+
+    @inline(__always)
+    private static func tag(_ hash: UInt64) -> UInt64 { max(hash &>> 56, 1) }
+
+    @inline(__always)
+    func prefetch(_ bucket: UInt32) { lanes.prefetch(start(bucket)) }
+
+    /// Slots by a bit in the byte that each has.
+    struct Slots {
+        fileprivate(set) var bits: UInt64
+
+        var isEmpty: Bool { bits == 0 }
+        var count: Int { bits.nonzeroBitCount }
+        /// 0...7; 8 where there is none.
+        @inline(__always)
+        var first: Int { bits.trailingZeroBitCount &>> 3 }
+
+        @inline(__always)
+        mutating func removeFirst() { bits &= bits &- 1 }
+    }
+
+    /// The slots whose tag is this byte, and no others.
+    @inline(__always)
+    private func slots(_ bucket: UInt32, tag: UInt64) -> Slots {
+        let difference = lanes[pair: start(bucket)] ^ tag &* FlowIndex.ones
+        // No byte carries into the next: the high bit of a sum is 0 where the low seven bits of the byte are.
+        let low = FlowIndex.ones &* 0x7F
+        return Slots(bits: ~((difference & low) &+ low | difference | low))
+    }
+
+    /// The slots with the hash's tag.
+    @inline(__always)
+    func matches(_ bucket: UInt32, _ hash: UInt64) -> Slots { slots(bucket, tag: FlowIndex.tag(hash)) }
+
+    @inline(__always)
+    func free(_ bucket: UInt32) -> Slots { slots(bucket, tag: 0) }
+
+    /// The entry in a slot; means nothing where that is free.
+    @inline(__always)
+    func entry(_ bucket: UInt32, _ slot: Int) -> Int { Int(lanes[start(bucket) &+ FlowIndex.firstPlace &+ (slot & 7)]) }
+
+    mutating func set(_ bucket: UInt32, _ slot: Int, _ hash: UInt64, entry: Int) {
+        setTag(bucket, slot, FlowIndex.tag(hash))
+        lanes[start(bucket) &+ FlowIndex.firstPlace &+ (slot & 7)] = UInt32(truncatingIfNeeded: entry)
+    }
+
+    @inline(__always)
+    private mutating func setTag(_ bucket: UInt32, _ slot: Int, _ tag: UInt64) {
+        let shift = UInt64(truncatingIfNeeded: slot & 7) &* 8
+        let others = lanes[pair: start(bucket)] & ~(0xFF &<< shift)
+        lanes[pair: start(bucket)] = others | tag &<< shift
+    }
+
+    /// Frees the entry's slot; false where it is not in the bucket. No entry is twice in the index.
+    mutating func remove(_ bucket: UInt32, _ hash: UInt64, entry wanted: Int) -> Bool {
+        var slots = matches(bucket, hash)
+        while !slots.isEmpty {
+            if entry(bucket, slots.first) == wanted {
+                setTag(bucket, slots.first, 0)
+                return true
+            }
+            slots.removeFirst()
+        }
+        return false
+    }
+}
