@@ -7,7 +7,7 @@ SYSCONFDIR ?= /etc
 BUILD_PACKAGES = libpcap-dev libsqlite3-dev libssl-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
 	shellcheck mandoc systemd valgrind
-BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server tcpreplay iproute2
+BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server util-linux iproute2
 
 # Static: the programs run on a host without Swift. lld, because gold warns about a call in Foundation's own archive.
 # No colours, because they are a compiler option: a build on a terminal and one in a pipe would each redo the other's.
@@ -62,7 +62,7 @@ bench-check: test-packages
 	$(ENGINE) --product tautbench
 	@Benchmarks/check.sh "$$($(ENGINE) --show-bin-path 2>/dev/null)/tautbench"
 
-# A veth pair and tcpreplay (root).
+# A veth pair, the highest rate without a drop, and shedding under overload (root).
 bench-live: packages
 	@scripts/install-packages.sh $(BENCH_PACKAGES)
 	$(ENGINE) --product tautbench
