@@ -267,8 +267,10 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
-        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread
+        let withoutRoom =
+            transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread &+ streams.letGo
         if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
+        if streams.lost > 0 { counters.rejected[RejectReason.unseen.name, default: 0] &+= streams.lost }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets

@@ -214,17 +214,18 @@ extension CaptureEngine {
         let sender = input.sender
         let sides = (address(sender, of: index), address(1 &- sender, of: index))
         let ports = (port(sender, of: index), port(1 &- sender, of: index))
-        // The table is taken out while its messages are handled, since handling them uses the engine.
-        var messages = DNSMessageQueue()
         streams.take(
             flow: index, side: sender, generation: flows[index].generation, now: nowSeconds,
             sequence: input.has(TCPInput.syn) ? input.sequence &+ 1 : input.sequence, length: Int(input.payload),
-            payload: payload
-        ) { messages.add($0, hash: hash) }
-        for position in 0..<messages.count {
-            takeDNS(
-                messages[position], time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
+            payload: payload)
+        for position in 0..<streams.messageCount {
+            // A copy, since handling it uses the engine.
+            let message = streams.message(position)
+            guard let summary = DNSSummary(message.bytes, hash: hash) else { continue }
+            let isMatched = takeDNS(
+                summary, time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
                 destinationPort: ports.1, scope: scope, isOverTCP: true)
+            if isMatched, summary.rcode == DNSRcode.noError { learnNames(message.bytes) }
         }
     }
 }
