@@ -196,16 +196,22 @@ extension CaptureEngine {
     /// A SYN that nobody answered, of an entry that is about to go.
     mutating func reportUnanswered(_ index: Int) {
         guard flows[index].has(.synSeen),
-            flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed]).isEmpty
+            flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed, .isUndeliverable]).isEmpty
         else { return }
+        reportFailedOpening(index, at: flows[index].handshake.synLast)
+    }
+
+    /// A connection that did not come about, and why where that is known.
+    mutating func reportFailedOpening(_ index: Int, at time: Int64, cause: FailureCause = .none) {
         let parties = parties(of: index)
         let client = flows[index].client
-        let sample = EngineSample(
-            time: flows[index].handshake.synLast, kind: .tcpHandshake, side: .server, method: .syn, rtt: -1,
+        var sample = EngineSample(
+            time: time, kind: .tcpHandshake, side: .server, method: .syn, rtt: -1,
             outcome: .unanswered, source: parties.client, sourcePort: port(client, of: index),
             destination: parties.server, destinationPort: port(1 &- client, of: index),
             interface: parties.interface, service: parties.service,
             retries: UInt16(max(flows[index].handshake.synCount, 1) - 1))
+        sample.detail.cause = cause
         emit(sample, parties: parties, failures: 1)
     }
 
