@@ -4,7 +4,8 @@
 // RATE is in packets/s, 0: as fast as it goes. It ends by itself: after COUNT packets, at the end of the file, or after
 // SECONDS, whichever comes first.
 // Only a veth or a dummy is sent into. The file is plain pcap in this machine's byte order, as `generate` writes it.
-// Prints packets sent, packets that the kernel refused, and the rate that was reached, in packets/s.
+// Prints packets sent, packets that the kernel refused, the rate that was reached in packets/s, and the processor's time
+// in microseconds.
 //
 // sendmmsg(2) past the queueing discipline: what a packet then takes is the kernel's part of it, on this one processor,
 // up to the copy into the ring of whoever listens at the other end of the pair.
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -159,6 +161,9 @@ int main(int arguments, char **argument) {
         }
     }
     double taken = seconds() - start;
-    printf("%ld %ld %.0f\n", sent, refused, taken > 0 ? sent / taken : 0);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    long processor = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+    printf("%ld %ld %.0f %ld\n", sent, refused, taken > 0 ? sent / taken : 0, processor);
     return 0;
 }

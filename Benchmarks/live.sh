@@ -69,8 +69,9 @@ send() {
     taskset -c "$sending" ip netns exec "$sender" "$work/blast" bench0 "$work/load.pcap" "$@"
 }
 
-# One run at a rate (packets/s; 0: flat out) of as many packets as come in two seconds, or four flat out. Leaves in `$work/result`: packets
-# lost, the rate reached, nanoseconds of the processor a packet, and of the packets lost those the ring had no room for.
+# One run at a rate (packets/s; 0: flat out) of as many packets as come in two seconds, or four flat out. Leaves in
+# `$work/result`: packets lost, the rate reached, the reader's nanoseconds of processor a packet, those of the packets lost
+# that the ring had no room for, and the sender's nanoseconds a packet.
 run() {
     rate=$1
     shift
@@ -83,7 +84,8 @@ run() {
     wait "$reader"
     reader=
     paste -d ' ' "$work/sent" "$work/seen" |
-        awk '{ printf "%d %d %d %d\n", $1 - $4, $3, ($4 > 0 ? $6 * 1000 / $4 : 0), $5 }' >"$work/result"
+        awk '{ printf "%d %d %d %d %d\n", $1 - $5, $3, ($5 > 0 ? $7 * 1000 / $5 : 0), $6, ($1 > 0 ? $4 * 1000 / $1 : 0) }' \
+            >"$work/result"
 }
 
 # Whether most of the runs at a rate lose nothing. Leaves the greatest rate of a run without loss in `$work/reached`.
@@ -94,8 +96,9 @@ is_taken() {
     echo 0 >"$work/reached"
     while [ $((good * 2)) -le "$repeats" ] && [ $((bad * 2)) -lt "$repeats" ]; do
         run "$@"
-        read -r lost reached cost full <"$work/result"
-        echo "    asked $asked: sent at $reached/s, lost $lost (ring full: $full), $cost ns of processor a packet" >&2
+        read -r lost reached cost full sender_cost <"$work/result"
+        echo "    asked $asked: sent at $reached/s, lost $lost (ring full: $full);" \
+            "ns of processor a packet: sender $sender_cost, reader $cost" >&2
         if [ "$lost" -eq 0 ]; then
             good=$((good + 1))
             [ "$reached" -gt "$(cat "$work/reached")" ] && echo "$reached" >"$work/reached"
@@ -103,7 +106,10 @@ is_taken() {
         else
             bad=$((bad + 1))
         fi
-        [ "$asked" -ne 0 ] || echo "$reached" >>"$work/flat"
+        if [ "$asked" -eq 0 ]; then
+            echo "$reached" >>"$work/flat"
+            echo "$sender_cost" >>"$work/sending"
+        fi
     done
     [ $((good * 2)) -gt "$repeats" ]
 }
@@ -112,7 +118,7 @@ middle() { sort -n "$1" 2>/dev/null | awk '{ line[NR] = $1 } END { print NR ? li
 
 # Finds the highest rate that a reader takes: prints it, "sender" or "reader" for what limits it, and its cost.
 highest() {
-    rm -f "$work/costs" "$work/flat"
+    rm -f "$work/costs" "$work/flat" "$work/sending"
     if is_taken 0 "$@"; then
         echo "$(cat "$work/reached") sender $(middle "$work/costs")"
         return
@@ -136,6 +142,7 @@ compare() {
     read -r empty empty_limit empty_cost <"$work/empty"
     highest "$bench" --live >"$work/ours"
     read -r ours our_limit our_cost <"$work/ours"
+    echo "  the sender takes $(middle "$work/sending") ns of processor a packet, flat out"
     echo "  libpcap's empty loop takes $empty packets/s without a drop, and $empty_cost ns of processor a packet"
     echo "  the engine takes           $ours packets/s without a drop, and $our_cost ns of processor a packet"
     if [ "$empty" -eq 0 ]; then
