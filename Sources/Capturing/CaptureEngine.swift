@@ -215,7 +215,7 @@ struct CaptureEngine: ~Copyable {
         key.kind = sample.kind
         key.side = sample.side
         fillPeer(&key, parties: parties)
-        summary.add(key, rtt: sample.rtt, failures: failures)
+        summary.add(key, rtt: sample.rtt, failures: failures, source: sample.service.source)
     }
 
     func fillPeer(_ key: inout SummaryKey, parties: Parties) {
@@ -300,14 +300,7 @@ struct CaptureEngine: ~Copyable {
                 interface: interfaceName(key.interface), service: serviceText(key.service), peer: peerText(key),
                 kind: key.kind, side: key.side)
             // Two numbers may have one text: a name seen and a service called the same.
-            if var present = result[full] {
-                present.histogram.merge(cell.histogram)
-                present.failures &+= cell.failures
-                present.retransmissions &+= cell.retransmissions
-                result[full] = present
-            } else {
-                result[full] = cell
-            }
+            result[full, default: PassiveCell()].merge(cell)
         }
         return result
     }

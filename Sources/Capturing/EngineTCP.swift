@@ -190,7 +190,7 @@ extension CaptureEngine {
         key.kind = .tcpData
         key.side = flows[index].side(towards: 1 &- findings.retransmitter)
         fillPeer(&key, parties: parties)
-        summary.add(key, retransmissions: 1)
+        summary.add(key, retransmissions: 1, source: parties.service.source)
     }
 
     /// A SYN that nobody answered, of an entry that is about to go.
