@@ -7,7 +7,9 @@ SYSCONFDIR ?= /etc
 BUILD_PACKAGES = libpcap-dev libsqlite3-dev libssl-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
 	shellcheck mandoc systemd valgrind
-BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server tcpreplay iproute2
+# What reads and times the same captures, for a comparison sample by sample.
+COMPARE_PACKAGES = tcptrace tshark python3
+BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server util-linux iproute2
 
 # Static: the programs run on a host without Swift. lld, because gold warns about a call in Foundation's own archive.
 # No colours, because they are a compiler option: a build on a terminal and one in a pipe would each redo the other's.
@@ -16,8 +18,8 @@ RELEASE = swift build -c release --static-swift-stdlib --no-color-diagnostics -X
 ENGINE = TAUTLINE_MODULES=tautbench $(RELEASE) --scratch-path .build-bench
 RELEASE_DIR = $(shell $(RELEASE) --show-bin-path 2>/dev/null)
 
-.PHONY: help build run test fuzz lint demo bench bench-check bench-live install uninstall clean packages \
-	test-packages
+.PHONY: help build run test fuzz lint demo bench bench-check bench-live compare-tcptrace install uninstall clean \
+	packages test-packages
 
 help:
 	@echo "make run       install what is missing, build, start the daemon on this host and show the live table"
@@ -62,11 +64,19 @@ bench-check: test-packages
 	$(ENGINE) --product tautbench
 	@Benchmarks/check.sh "$$($(ENGINE) --show-bin-path 2>/dev/null)/tautbench"
 
-# A veth pair and tcpreplay (root).
+# A veth pair, the highest rate without a drop, and shedding under overload (root).
 bench-live: packages
 	@scripts/install-packages.sh $(BENCH_PACKAGES)
 	$(ENGINE) --product tautbench
 	@Benchmarks/live.sh "$$($(ENGINE) --show-bin-path 2>/dev/null)/tautbench"
+
+# Sample for sample against tcptrace: make compare-tcptrace FILES='one.pcap two.pcapng.gz' [TAUT=program]
+TAUT ?= $(RELEASE_DIR)/taut
+compare-tcptrace:
+	@scripts/install-packages.sh $(COMPARE_PACKAGES)
+	@test -n "$(FILES)" || { echo "usage: make compare-tcptrace FILES='FILE...' [TAUT=program]" >&2; exit 64; }
+	@test -x "$(TAUT)" || { echo "$(TAUT): no such program; run make build first, or name one with TAUT=" >&2; exit 1; }
+	@scripts/compare-tcptrace.py --taut "$(TAUT)" $(FILES)
 
 SECONDS ?= 30
 fuzz: packages

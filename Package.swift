@@ -114,7 +114,7 @@ let package = Package(
             exclude: ["README.md", "cold.sh", "peers.sh", "stall.sh"], swiftSettings: relaxed),
         // The engine alone, for `make bench-check`.
         .executableTarget(
-            name: "tautbench", dependencies: ["Capturing", "Model"], path: "Benchmarks/tautbench",
+            name: "tautbench", dependencies: ["Capturing", "Model", "Statistics"], path: "Benchmarks/tautbench",
             swiftSettings: relaxed),
 
         tests("WireTests", ["Wire", "TestSupport"]),

@@ -1,10 +1,21 @@
-// libpcap's empty loop on an interface: packets seen and dropped, on SIGINT or after SECONDS.
+// libpcap's empty loop on an interface, until SIGTERM or for SECONDS at most.
 // usage: liveloop INTERFACE RING-BYTES SECONDS
+//
+// Prints packets read, packets that the kernel dropped, and the processor's time in microseconds.
 #include <pcap/pcap.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+
+static volatile sig_atomic_t must_stop;
+
+static void stop(int number) {
+    (void)number;
+    must_stop = 1;
+}
 
 static void count(u_char *total, const struct pcap_pkthdr *header, const u_char *bytes) {
     (void)header;
@@ -12,11 +23,14 @@ static void count(u_char *total, const struct pcap_pkthdr *header, const u_char 
     ++*(unsigned long *)(void *)total;
 }
 
+static long microseconds(struct timeval time) { return time.tv_sec * 1000000 + time.tv_usec; }
+
 int main(int arguments, char **argument) {
     if (arguments != 4) {
         fputs("usage: liveloop INTERFACE RING-BYTES SECONDS\n", stderr);
         return 64;
     }
+    signal(SIGTERM, stop);
     char message[PCAP_ERRBUF_SIZE];
     pcap_t *source = pcap_create(argument[1], message);
     if (!source) {
@@ -35,13 +49,15 @@ int main(int arguments, char **argument) {
     unsigned long packets = 0;
     struct pollfd ready = {pcap_get_selectable_fd(source), POLLIN, 0};
     time_t end = time(NULL) + atoi(argument[3]);
-    while (time(NULL) < end) {
+    while (!must_stop && time(NULL) < end) {
         poll(&ready, 1, 200);
         if (pcap_dispatch(source, 4096, count, (u_char *)&packets) < 0) break;
     }
     struct pcap_stat counts = {0, 0, 0};
     pcap_stats(source, &counts);
-    printf("%lu %u\n", packets, counts.ps_drop);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    printf("%lu %u %ld\n", packets, counts.ps_drop, microseconds(used.ru_utime) + microseconds(used.ru_stime));
     pcap_close(source);
     return 0;
 }

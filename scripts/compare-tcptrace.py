@@ -178,7 +178,7 @@ def explain_theirs(sample, by_flow):
     return None
 
 
-def compare(program, path, name, show_all):
+def compare(program, path, name, show_all, totals):
     packets = read_packets(path)
     theirs = run_tcptrace(path, packets)
     by_flow = collections.defaultdict(list)
@@ -209,6 +209,7 @@ def compare(program, path, name, show_all):
     flows = len({frozenset([(p.flow[0], p.flow[1]), (p.flow[2], p.flow[3])]) for p in packets})
     print(f"{name}: {len(packets)} segments, {flows} flows; both {both}, only ours {len(only_ours)}, "
           f"only tcptrace {len(only_theirs)}")
+    totals.update({"files": 1, "flows": flows, "both": both, "ours": len(only_ours), "theirs": len(only_theirs)})
     for (side, reason), count in sorted(reasons.items()):
         print(f"    {count} only {side}: {reason}")
     for side, reason, sample in unexplained:
@@ -223,6 +224,7 @@ def main():
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args()
     is_clean = True
+    totals = collections.Counter()
     for path in options.files:
         with tempfile.NamedTemporaryFile(suffix=".pcap") as plain:
             source = path
@@ -232,7 +234,9 @@ def main():
                     plain.write(compressed.read())
                 plain.flush()
                 source = plain.name
-            is_clean = compare(options.taut, source, os.path.basename(path), options.all) and is_clean
+            is_clean = compare(options.taut, source, os.path.basename(path), options.all, totals) and is_clean
+    print(f"{totals['files']} files, {totals['flows']} flows: {totals['both']} samples in both, "
+          f"{totals['ours']} only ours, {totals['theirs']} only tcptrace's")
     sys.exit(0 if is_clean else 1)
 
 

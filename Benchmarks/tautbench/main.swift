@@ -1,7 +1,10 @@
 // The engine without the rest of the product: what the benchmarks build where the whole would cost minutes.
 // usage: tautbench FILE...                                      as `taut analyze` reads them
 //        tautbench --full FILE...                               every figure and every sample, to hold two builds together
-//        tautbench --live INTERFACE RING-BYTES SECONDS          as `tautd` captures; prints packets and kernel drops
+//        tautbench --live INTERFACE RING-BYTES SECONDS          as `tautd` captures, without shedding, until SIGTERM or
+//                                                               for SECONDS; prints packets, kernel drops, CPU µs
+//        tautbench --shed INTERFACE RING-BYTES SECONDS          with shedding; prints a line a second, and whether
+//                                                               flows were left out whole
 
 import Capturing
 import Glibc
@@ -35,27 +38,19 @@ func printAll(_ file: String) throws {
     for sample in samples { print(sample) }
 }
 
-func listen(_ interface: String, ring: Int, seconds: UInt32) throws {
-    var settings = CaptureSettings()
-    settings.ringSize = ring
-    // What is measured is how much is taken in full.
-    settings.shed = .off
-    let capture = try LiveCapture.open(interface: interface, settings: settings)
-    try capture.start(attribution: AttributionTable(), interval: .seconds(1), onSummary: { _ in })
-    sleep(seconds)
-    capture.stop()
-    print("\(capture.counters.packets) \(capture.counters.kernelDrops)")
-}
-
 let arguments = CommandLine.arguments.dropFirst()
 do {
-    if arguments.first == "--live" {
+    if let mode = arguments.first, mode == "--live" || mode == "--shed" {
         let rest = Array(arguments.dropFirst())
         guard rest.count == 3, let ring = Int(rest[1]), let seconds = UInt32(rest[2]) else {
-            print("usage: tautbench --live INTERFACE RING-BYTES SECONDS")
+            print("usage: tautbench \(mode) INTERFACE RING-BYTES SECONDS")
             exit(64)
         }
-        try listen(rest[0], ring: ring, seconds: seconds)
+        if mode == "--live" {
+            try Live.listen(rest[0], ring: ring, seconds: seconds)
+        } else if try !Live.shed(rest[0], ring: ring, seconds: seconds) {
+            exit(1)
+        }
     } else if arguments.first == "--full" {
         for file in arguments.dropFirst() {
             do { try printAll(file) } catch { print("\(file): \(error)") }

@@ -248,7 +248,7 @@ struct CaptureEngine: ~Copyable {
         key.kind = sample.kind
         key.side = sample.side
         fillPeer(&key, parties: parties)
-        summary.add(key, rtt: sample.rtt, failures: failures)
+        summary.add(key, rtt: sample.rtt, failures: failures, source: sample.service.source)
     }
 
     /// Whether an interval's summary is made: who keeps samples or makes figures never drains it.
@@ -318,8 +318,10 @@ struct CaptureEngine: ~Copyable {
         for reason in RejectReason.allCases where findings.counters.rejected[reason.rawValue] > 0 {
             counters.rejected[reason.name] = findings.counters.rejected[reason.rawValue]
         }
-        let withoutRoom = transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread
+        let withoutRoom =
+            transactions.evicted &+ tls.evicted &+ quic.evicted &+ hellos.evicted &+ quicUnread &+ streams.letGo
         if withoutRoom > 0 { counters.rejected[RejectReason.noRoom.name, default: 0] &+= withoutRoom }
+        if streams.lost > 0 { counters.rejected[RejectReason.unseen.name, default: 0] &+= streams.lost }
         counters.retransmissions = findings.counters.retransmissions
         counters.outOfOrder = findings.counters.outOfOrder
         counters.duplicates = duplicatePackets
@@ -349,14 +351,7 @@ struct CaptureEngine: ~Copyable {
                 interface: interfaceName(key.interface), service: serviceText(key.service), peer: peerText(key),
                 kind: key.kind, side: key.side)
             // Two numbers may have one text: a name seen and a service called the same.
-            if var present = result[full] {
-                present.histogram.merge(cell.histogram)
-                present.failures &+= cell.failures
-                present.retransmissions &+= cell.retransmissions
-                result[full] = present
-            } else {
-                result[full] = cell
-            }
+            result[full, default: PassiveCell()].merge(cell)
         }
         return result
     }

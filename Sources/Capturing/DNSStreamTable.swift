@@ -1,13 +1,35 @@
 // DNS over TCP: messages behind a length of two bytes, split over segments in any way (RFC 1035, 4.2.2; RFC 7766).
 //
-// No stream is reassembled as a whole: of each message the first bytes are kept, which hold the question.
+// No stream is reassembled as a whole: of each message the first bytes are kept, which hold the question, and the answers
+// that names are learned from.
 
 internal import Wire
 
+/// The first bytes of a message.
+struct DNSPrefix: BitwiseCopyable {
+    static var length: Int { 1_024 }
+
+    private(set) var count: UInt16 = 0
+    private var content: InlineArray<1_024, UInt8> = InlineArray(repeating: 0)
+
+    /// Puts a byte at a place of the message; those beyond what is kept are let go.
+    mutating func put(_ byte: UInt8, at place: Int) {
+        guard place >= 0, place < DNSPrefix.length else { return }
+        content[place] = byte
+    }
+
+    /// Ends a message of this many bytes.
+    mutating func end(at length: Int) { count = UInt16(clamping: min(max(length, 0), DNSPrefix.length)) }
+
+    /// Every byte of the array is initialized, so its raw bytes may be read.
+    var bytes: RawSpan {
+        @_lifetime(borrow self)
+        borrowing get { unsafe content.span.bytes.extracting(first: Int(count)) }
+    }
+}
+
 /// The state of one direction of a connection to port 53.
 struct DNSStream: BitwiseCopyable {
-    static var prefixLength: Int { 320 }
-
     /// Flow index * 2 + side + 1; 0: free.
     var owner: UInt32 = 0
     var generation: UInt32 = 0
@@ -18,17 +40,27 @@ struct DNSStream: BitwiseCopyable {
     var isLost: UInt8 = 0
     var messageLength: UInt16 = 0
     var taken: UInt16 = 0
-    var prefix: InlineArray<320, UInt8> = InlineArray(repeating: 0)
+    var prefix = DNSPrefix()
 }
 
 /// A set-associative table of streams; the one idle longest gives way.
 struct DNSStreamTable: ~Copyable {
     private static var ways: Int { 4 }
     private static var count: Int { 512 }
+    /// Messages that one segment may complete: as many as can stand in one of usual size.
+    private static var messageLimit: Int { 64 }
 
     private var streams: FixedTable<DNSStream> = FixedTable(zeroed: DNSStreamTable.count)
     /// Streams in which a hole or a cut lost the message boundaries.
     private(set) var lost: UInt64 = 0
+    /// What the last segment completed.
+    private var messages: FixedTable<DNSPrefix> = FixedTable(zeroed: DNSStreamTable.messageLimit)
+    private(set) var messageCount = 0
+    /// Messages let go because a segment completed more than that.
+    private(set) var letGo: UInt64 = 0
+
+    /// A message that the last segment completed, below `messageCount`.
+    func message(_ position: Int) -> DNSPrefix { messages[position] }
 
     /// Where a stream lives, with whether it begins with this segment.
     private mutating func open(flow: Int, side: Int, generation: UInt32, now: UInt32) -> (index: Int, isNew: Bool) {
@@ -54,12 +86,12 @@ struct DNSStreamTable: ~Copyable {
         return (place, true)
     }
 
-    /// Takes a segment's payload (`length` bytes by the headers, as many as captured in `payload`) and calls `body`
-    /// for each message that it completes, with the message's first bytes.
+    /// Takes a segment's payload (`length` bytes by the headers, as many as captured in `payload`); the messages that it
+    /// completes are `message(_:)` until the next segment.
     mutating func take(
-        flow: Int, side: Int, generation: UInt32, now: UInt32, sequence: UInt32, length: Int, payload: RawSpan,
-        _ body: (RawSpan) -> Void
+        flow: Int, side: Int, generation: UInt32, now: UInt32, sequence: UInt32, length: Int, payload: RawSpan
     ) {
+        messageCount = 0
         let (index, isNew) = open(flow: flow, side: side, generation: generation, now: now)
         if isNew { streams[index].nextSequence = sequence }
         guard streams[index].isLost == 0 else { return }
@@ -85,19 +117,19 @@ struct DNSStreamTable: ~Copyable {
             } else {
                 let taken = Int(streams[index].taken)
                 let count = min(payload.byteCount &- offset, Int(streams[index].messageLength) &- taken)
-                for position in 0..<max(0, min(count, DNSStream.prefixLength &- taken)) {
-                    streams[index].prefix[taken &+ position] = payload.byte(at: offset &+ position)
+                for position in 0..<max(0, min(count, DNSPrefix.length &- taken)) {
+                    streams[index].prefix.put(payload.byte(at: offset &+ position), at: taken &+ position)
                 }
                 streams[index].taken = UInt16(truncatingIfNeeded: taken &+ count)
                 offset &+= count
             }
-            finishMessage(index, body)
+            finishMessage(index)
         }
-        takeMissing(index, count: length &- max(payload.byteCount, max(skip, 0)), body)
+        takeMissing(index, count: length &- max(payload.byteCount, max(skip, 0)))
     }
 
     /// Bytes that the snap length cut off: fine as long as they belong to the present message.
-    private mutating func takeMissing(_ index: Int, count: Int, _ body: (RawSpan) -> Void) {
+    private mutating func takeMissing(_ index: Int, count: Int) {
         guard count > 0 else { return }
         let left = Int(streams[index].messageLength) &- Int(streams[index].taken)
         guard streams[index].lengthBytes == 2, count <= left else {
@@ -105,19 +137,22 @@ struct DNSStreamTable: ~Copyable {
             return
         }
         let taken = Int(streams[index].taken)
-        for position in taken..<max(taken, min(taken &+ count, DNSStream.prefixLength)) {
-            streams[index].prefix[position] = 0
+        for position in taken..<max(taken, min(taken &+ count, DNSPrefix.length)) {
+            streams[index].prefix.put(0, at: position)
         }
         streams[index].taken = UInt16(truncatingIfNeeded: taken &+ count)
-        finishMessage(index, body)
+        finishMessage(index)
     }
 
-    private mutating func finishMessage(_ index: Int, _ body: (RawSpan) -> Void) {
+    private mutating func finishMessage(_ index: Int) {
         guard streams[index].lengthBytes == 2, streams[index].taken == streams[index].messageLength else { return }
-        let kept = min(Int(streams[index].taken), DNSStream.prefixLength)
-        let prefix = streams[index].prefix
-        // Every byte of the array is initialized, so its raw bytes may be read.
-        unsafe body(prefix.span.bytes.extracting(0..<kept))
+        if messageCount < DNSStreamTable.messageLimit {
+            messages[messageCount] = streams[index].prefix
+            messages[messageCount].end(at: Int(streams[index].taken))
+            messageCount &+= 1
+        } else {
+            letGo &+= 1
+        }
         streams[index].lengthBytes = 0
         streams[index].messageLength = 0
         streams[index].taken = 0

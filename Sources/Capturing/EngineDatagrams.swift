@@ -28,20 +28,6 @@ struct DNSSummary: BitwiseCopyable {
     }
 }
 
-/// The messages that one TCP segment completed: as many as can stand in a segment of usual size; more are let go.
-struct DNSMessageQueue {
-    private var list: InlineArray<64, DNSSummary> = InlineArray(repeating: DNSSummary())
-    private(set) var count = 0
-
-    subscript(index: Int) -> DNSSummary { list[index] }
-
-    mutating func add(_ bytes: RawSpan, hash: KeyedHash) {
-        guard count < 64, let summary = DNSSummary(bytes, hash: hash) else { return }
-        list[count] = summary
-        count += 1
-    }
-}
-
 extension CaptureEngine {
     private static var dnsPort: UInt16 { 53 }
 
@@ -79,7 +65,6 @@ extension CaptureEngine {
     }
 
     /// Notes a query or matches a reply; true where a reply was matched.
-    @discardableResult
     mutating func takeDNS(
         _ message: DNSSummary, time: Int64, source: IPAddress, sourcePort: UInt16, destination: IPAddress,
         destinationPort: UInt16, scope: UInt32, isOverTCP: Bool

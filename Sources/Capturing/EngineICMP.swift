@@ -2,8 +2,10 @@
 //
 // An error says nothing of the way to the destination, so it never gives an RTT. It ends the request that it quotes as
 // failed, with its name; one that a packet was too big leaves the request waiting, since its sender makes it smaller.
-// Errors about anything else (TCP among it, whose connections judge for themselves) are counted under their reason.
+// One about a segment of a connection that is known is a failure of that connection's service. Errors about anything else
+// are counted under their reason.
 
+internal import Model
 internal import Wire
 
 extension CaptureEngine {
@@ -69,6 +71,10 @@ extension CaptureEngine {
     private mutating func takeError(
         _ cause: FailureCause, about inner: QuotedPacket, bytes: RawSpan, in packet: DissectedPacket
     ) {
+        if inner.protocolNumber == .tcp {
+            if !takeSegmentError(cause, about: inner, bytes: bytes, in: packet) { drop(cause.dropReason) }
+            return
+        }
         guard let fingerprint = requestFingerprint(inner, bytes: bytes, scope: packet.scope, time: packet.time)
         else { return drop(cause.dropReason) }
         if cause == .tooBig {
@@ -78,6 +84,49 @@ extension CaptureEngine {
         } else {
             drop(cause.dropReason)
         }
+    }
+
+    /// An error about a TCP segment; false where it is of no connection here, or says nothing of its fate.
+    ///
+    /// A SYN that came back is told of once, like one that nobody answers. That a packet was too big is how a path's MTU
+    /// is found (RFC 1191): the segment comes again smaller, and counts as sent again.
+    private mutating func takeSegmentError(
+        _ cause: FailureCause, about inner: QuotedPacket, bytes: RawSpan, in packet: DissectedPacket
+    ) -> Bool {
+        guard cause != .tooBig, bytes.byteCount >= 8 else { return false }
+        var quoted = DissectedPacket()
+        quoted.source = inner.source
+        quoted.destination = inner.destination
+        quoted.interface = packet.interface
+        quoted.captured = bytes.byteCount
+        guard let place = place(of: quoted, record: bytes) else { return false }
+        let index = flows.find(place.key, hash: place.hash)
+        guard index >= 0, !sampling.hasShed || !isOutdated(index) else { return false }
+        // Anybody can send such a message, so it must quote what was sent and not yet acknowledged (RFC 5927, 4.1).
+        let sequence = bytes.bigEndian32(at: 4)
+        if flows[index].has(.synSeen), !flows[index].has(.answerSeen), !flows[index].has(.handshakeDone) {
+            guard place.sender == flows[index].client, sequence == flows[index].handshake.clientISN else {
+                return false
+            }
+            if !flows[index].has(.isUndeliverable) {
+                flows[index].flags.insert(.isUndeliverable)
+                reportFailedOpening(index, at: packet.time, cause: cause)
+            }
+            return true
+        }
+        let sender = place.sender
+        let side = flows[index].sides[sender]
+        guard side.has(.isKnown), isAfter(side.nextSequence, sequence), !isAfter(side.highestAcknowledged, sequence)
+        else { return false }
+        let parties = parties(of: index)
+        var sample = EngineSample(
+            time: packet.time, kind: .tcpData, side: flows[index].side(towards: 1 &- sender), method: .seq, rtt: -1,
+            outcome: .unanswered, source: inner.source, sourcePort: port(sender, of: index),
+            destination: inner.destination, destinationPort: port(1 &- sender, of: index),
+            interface: parties.interface, service: parties.service)
+        sample.detail.cause = cause
+        emit(sample, parties: parties, failures: 1)
+        return true
     }
 
     /// What a quoted request goes by in the table; nil where it is none that would be there.

@@ -110,6 +110,7 @@ extension CaptureEngine {
             content.bringsNews = false
             return content
         }
+        if pieces.left > 0 { findings.counters.reject(.noRoom, pieces.left) }
         for piece in 0..<pieces.count {
             let start = Int(clamping: pieces.offsets[piece])
             let count = Int(pieces.counts[piece])
@@ -117,15 +118,20 @@ extension CaptureEngine {
             let isKept = cipher.readPlain(at: Int(pieces.starts[piece]), count: count) {
                 hellos.add(buffer, at: start, $0)
             }
-            if !isKept { quic[index].isHelloDone = 1 }
+            if !isKept {
+                findings.counters.reject(.noRoom)
+                quic[index].isHelloDone = 1
+            }
         }
         return content
     }
 
-    /// The places of CRYPTO frames in an opened packet.
+    /// The places of CRYPTO frames in an opened packet: as many as a client has reason to make.
     struct CryptoPieces {
         var content = InitialContent()
         var count = 0
+        /// Frames beyond those, which are not looked at.
+        var left = 0
         var offsets: InlineArray<16, UInt64> = InlineArray(repeating: 0)
         var starts: InlineArray<16, UInt16> = InlineArray(repeating: 0)
         var counts: InlineArray<16, UInt16> = InlineArray(repeating: 0)
@@ -139,7 +145,10 @@ extension CaptureEngine {
             switch frame {
             case .crypto(let offset, let start, let count):
                 pieces.content.hasCrypto = true
-                guard pieces.count < 16 else { continue }
+                guard pieces.count < 16 else {
+                    pieces.left &+= 1
+                    continue
+                }
                 pieces.offsets[pieces.count] = offset
                 pieces.starts[pieces.count] = UInt16(clamping: start)
                 pieces.counts[pieces.count] = UInt16(clamping: count)

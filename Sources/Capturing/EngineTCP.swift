@@ -184,22 +184,28 @@ extension CaptureEngine {
         key.kind = .tcpData
         key.side = flows[index].side(towards: 1 &- findings.retransmitter)
         fillPeer(&key, parties: parties)
-        summary.add(key, retransmissions: 1)
+        summary.add(key, retransmissions: 1, source: parties.service.source)
     }
 
     /// A SYN that nobody answered, of an entry that is about to go.
     mutating func reportUnanswered(_ index: Int) {
         guard flows[index].has(.synSeen),
-            flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed]).isEmpty
+            flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed, .isUndeliverable]).isEmpty
         else { return }
+        reportFailedOpening(index, at: flows[index].handshake.synLast)
+    }
+
+    /// A connection that did not come about, and why where that is known.
+    mutating func reportFailedOpening(_ index: Int, at time: Int64, cause: FailureCause = .none) {
         let parties = parties(of: index)
         let client = flows[index].client
-        let sample = EngineSample(
-            time: flows[index].handshake.synLast, kind: .tcpHandshake, side: .server, method: .syn, rtt: -1,
+        var sample = EngineSample(
+            time: time, kind: .tcpHandshake, side: .server, method: .syn, rtt: -1,
             outcome: .unanswered, source: parties.client, sourcePort: port(client, of: index),
             destination: parties.server, destinationPort: port(1 &- client, of: index),
             interface: parties.interface, service: parties.service,
             retries: UInt16(max(flows[index].handshake.synCount, 1) - 1))
+        sample.detail.cause = cause
         emit(sample, parties: parties, failures: 1)
     }
 
@@ -208,17 +214,18 @@ extension CaptureEngine {
         let sender = input.sender
         let sides = (address(sender, of: index), address(1 &- sender, of: index))
         let ports = (port(sender, of: index), port(1 &- sender, of: index))
-        // The table is taken out while its messages are handled, since handling them uses the engine.
-        var messages = DNSMessageQueue()
         streams.take(
             flow: index, side: sender, generation: flows[index].generation, now: nowSeconds,
             sequence: input.has(TCPInput.syn) ? input.sequence &+ 1 : input.sequence, length: Int(input.payload),
-            payload: payload
-        ) { messages.add($0, hash: hash) }
-        for position in 0..<messages.count {
-            takeDNS(
-                messages[position], time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
+            payload: payload)
+        for position in 0..<streams.messageCount {
+            // A copy, since handling it uses the engine.
+            let message = streams.message(position)
+            guard let summary = DNSSummary(message.bytes, hash: hash) else { continue }
+            let isMatched = takeDNS(
+                summary, time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
                 destinationPort: ports.1, scope: scope, isOverTCP: true)
+            if isMatched, summary.rcode == DNSRcode.noError { learnNames(message.bytes) }
         }
     }
 }

@@ -37,6 +37,9 @@ extension CaptureEngine {
         case .serverHello where state < 0:
             reportOrphanTLS(index, at: input)
             flows[index].flags.remove(.watchesTLS)
+        case .other where state < 0 && CaptureEngine.mayBegin(payload):
+            // Too short to tell: the next segment does.
+            beginHello(index, known: state, input: input, payload: payload, skip: 0)
         default:
             if state < 0, flows[index].packets >= CaptureEngine.watchedPackets {
                 flows[index].flags.remove(.watchesTLS)
@@ -51,6 +54,11 @@ extension CaptureEngine {
         let distance = Int32(
             bitPattern: input.sequence &+ UInt32(truncatingIfNeeded: skip) &- tls[state].start)
         return distance >= 0 && distance < Int32(clamping: max(tls[state].length, 1))
+    }
+
+    private static func opensHello(_ bytes: RawSpan) -> Bool {
+        if case .clientHello = opening(bytes) { return true }
+        return false
     }
 
     private static func opening(_ payload: RawSpan) -> Opening {
@@ -76,6 +84,17 @@ extension CaptureEngine {
         default: return .other
         }
     }
+
+    /// Whether these few bytes may be the first of a hello's record (RFC 8446, 5.1).
+    private static func mayBegin(_ payload: RawSpan) -> Bool {
+        guard payload.byteCount < shortestOpening, payload.byteCount > 0,
+            payload.byte(at: 0) == TLSContentType.handshake
+        else { return false }
+        return payload.byteCount < 2 || payload.byte(at: 1) == 3
+    }
+
+    /// Header of a record, and the type of the message in it.
+    private static var shortestOpening: Int { TLSRecord.headerLength &+ 1 }
 
     // MARK: The ClientHello
 
@@ -135,6 +154,14 @@ extension CaptureEngine {
         guard hellos.holds(buffer, owner) else { return }
         _ = hellos.add(buffer, at: offset, piece)
         if tls[state].length == 0 {
+            // What began with too few bytes may turn out to be something else.
+            if hellos[buffer].contiguous >= CaptureEngine.shortestOpening,
+                !hellos.read(buffer, { CaptureEngine.opensHello($0) })
+            {
+                hellos.close(buffer, owner)
+                tls.close(state)
+                return
+            }
             tls[state].length = UInt32(
                 truncatingIfNeeded: hellos.read(buffer) { TLSHelloFraming.length($0) ?? 0 })
         }

@@ -40,8 +40,11 @@ struct SummaryTable: ~Copyable {
 
     var count: Int { keys.count }
 
-    /// Adds one RTT in nanoseconds (below 0: none), a failure, a retransmission.
-    mutating func add(_ key: SummaryKey, rtt: Int64 = -1, failures: UInt64 = 0, retransmissions: UInt64 = 0) {
+    /// Adds one RTT in nanoseconds (below 0: none), a failure, a retransmission, and how the service was learned.
+    mutating func add(
+        _ key: SummaryKey, rtt: Int64 = -1, failures: UInt64 = 0, retransmissions: UInt64 = 0,
+        source: ServiceSource? = nil
+    ) {
         var index = find(key, limit: SummaryTable.capacity)
         if index < 0 {
             overflowed &+= 1
@@ -54,6 +57,8 @@ struct SummaryTable: ~Copyable {
         if rtt >= 0 { cells[index].histogram.record(nanoseconds: rtt) }
         cells[index].failures &+= failures
         cells[index].retransmissions &+= retransmissions
+        // What did not fit is of no service.
+        if let source, keys[index].service != .none { cells[index].serviceSources.formUnion(ServiceSources(source)) }
     }
 
     /// The key's cell, made where there is room; -1 where there is none.

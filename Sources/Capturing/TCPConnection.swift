@@ -144,6 +144,8 @@ struct TCPConnection: BitwiseCopyable {
         static var awaitsReset: Flags { Flags(rawValue: 4096) }
         /// A TLS handshake may still come: the payload is looked at.
         static var watchesTLS: Flags { Flags(rawValue: 8192) }
+        /// An ICMP error about the SYN was told of as the failure that it is.
+        static var isUndeliverable: Flags { Flags(rawValue: 16384) }
     }
 
     var key = FlowKey()

@@ -50,7 +50,7 @@ public struct FlowsReport: Codable, Hashable, Sendable {
         for (key, cell) in cells {
             groups[RowKey(key, by: by), default: Accumulated()].add(cell, side: key.side)
         }
-        let all = groups.map { Row($0.key, $0.value) }.sorted { a, b in
+        let all = groups.map { Row($0.key, $0.value, by: by) }.sorted { a, b in
             if a.count != b.count { return a.count > b.count }
             if a.failures != b.failures { return a.failures > b.failures }
             return (a.name ?? "", a.kind) < (b.name ?? "", b.kind)
@@ -63,6 +63,8 @@ public struct FlowsReport: Codable, Hashable, Sendable {
     public struct Row: Codable, Hashable, Sendable {
         /// The service, peer or interface; the kind where grouped by it. null where it is not known.
         @OrNull public var name: String?
+        /// How the service was learned (`sni`, `dns`, `prefix`), where rows are services.
+        public var serviceSources: [String]
         /// What is timed: `tcp_handshake`, `tcp_data`, `dns`, ….
         public var kind: String
         /// Samples of all sides.
@@ -77,8 +79,14 @@ public struct FlowsReport: Codable, Hashable, Sendable {
         /// The whole way.
         @OrNull public var full: Figures?
 
-        fileprivate init(_ key: RowKey, _ sum: Accumulated) {
+        private enum CodingKeys: String, CodingKey {
+            case name, kind, count, failures, retransmissions, server, client, full
+            case serviceSources = "service_sources"
+        }
+
+        fileprivate init(_ key: RowKey, _ sum: Accumulated, by: Grouping) {
             name = key.name
+            serviceSources = by == .service ? sum.sources.list.map(\.rawValue) : []
             kind = key.kind.rawValue
             failures = sum.failures
             retransmissions = sum.retransmissions
@@ -176,8 +184,10 @@ public struct FlowsReport: Codable, Hashable, Sendable {
         var sides: [PassiveSide: Histogram] = [:]
         var failures: UInt64 = 0
         var retransmissions: UInt64 = 0
+        var sources: ServiceSources = []
 
         mutating func add(_ cell: PassiveCell, side: PassiveSide) {
+            sources.formUnion(cell.serviceSources)
             sides[side, default: Histogram()].merge(cell.histogram)
             failures = failures.addingSaturated(cell.failures)
             retransmissions = retransmissions.addingSaturated(cell.retransmissions)

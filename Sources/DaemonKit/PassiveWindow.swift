@@ -32,11 +32,7 @@ struct PassiveWindow {
         guard let start = chosen.map(\.start).min(), let end = chosen.map(\.end).max() else { return nil }
         var cells: [PassiveKey: PassiveCell] = [:]
         for summary in chosen {
-            for (key, cell) in summary.cells {
-                cells[key, default: PassiveCell()].histogram.merge(cell.histogram)
-                cells[key, default: PassiveCell()].failures &+= cell.failures
-                cells[key, default: PassiveCell()].retransmissions &+= cell.retransmissions
-            }
+            for (key, cell) in summary.cells { cells[key, default: PassiveCell()].merge(cell) }
         }
         return (start, end, cells)
     }

@@ -39,6 +39,28 @@ public enum ServiceSource: String, Hashable, Sendable, CaseIterable {
     case prefix
 }
 
+/// The ways in which a service's name was learned. The raw value is kept in the database: a bit each, never used anew.
+public struct ServiceSources: OptionSet, Hashable, Sendable {
+    public let rawValue: UInt8
+
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public init(_ source: ServiceSource) {
+        switch source {
+        case .sni: self = .sni
+        case .dns: self = .dns
+        case .prefix: self = .prefix
+        }
+    }
+
+    public static let sni = ServiceSources(rawValue: 1)
+    public static let dns = ServiceSources(rawValue: 2)
+    public static let prefix = ServiceSources(rawValue: 4)
+
+    /// In the order in which they are believed.
+    public var list: [ServiceSource] { ServiceSource.allCases.filter { contains(ServiceSources($0)) } }
+}
+
 /// Between which points a passive RTT lies.
 public enum PassiveSide: String, Hashable, Sendable, CaseIterable {
     /// Capture point to the side that answered the SYN or the query, and back.
@@ -76,11 +98,25 @@ public struct PassiveCell: Hashable, Sendable {
     /// Timeouts, refusals, failed rcodes.
     public var failures: UInt64
     public var retransmissions: UInt64
+    /// How the key's service was learned.
+    public var serviceSources: ServiceSources
 
-    public init(histogram: Histogram = Histogram(), failures: UInt64 = 0, retransmissions: UInt64 = 0) {
+    public init(
+        histogram: Histogram = Histogram(), failures: UInt64 = 0, retransmissions: UInt64 = 0,
+        serviceSources: ServiceSources = []
+    ) {
         self.histogram = histogram
         self.failures = failures
         self.retransmissions = retransmissions
+        self.serviceSources = serviceSources
+    }
+
+    /// Adds what was seen under the same key.
+    public mutating func merge(_ other: PassiveCell) {
+        histogram.merge(other.histogram)
+        failures = failures.addingSaturated(other.failures)
+        retransmissions = retransmissions.addingSaturated(other.retransmissions)
+        serviceSources.formUnion(other.serviceSources)
     }
 }
 

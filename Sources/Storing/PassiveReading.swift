@@ -30,8 +30,9 @@ extension StoreReader {
             }
             let keys = try StoreReader.passiveKeys(db)
             var named: [PassiveKey: PassiveCell] = [:]
-            for (id, cell) in cells {
-                guard let key = keys[id] else { continue }
+            for (id, var cell) in cells {
+                guard let (key, sources) = keys[id] else { continue }
+                cell.serviceSources = sources
                 named[key, default: PassiveCell()].merge(cell)
             }
             return PassiveFigures(since: plan.start, cells: named)
@@ -49,15 +50,18 @@ extension StoreReader {
         }
     }
 
-    private static func passiveKeys(_ db: Database) throws -> [Int64: PassiveKey] {
-        var keys: [Int64: PassiveKey] = [:]
-        let rows = try Row.fetchCursor(db, sql: "SELECT id, interface, service, peer, kind, side FROM passive_keys")
+    private static func passiveKeys(_ db: Database) throws -> [Int64: (key: PassiveKey, sources: ServiceSources)] {
+        var keys: [Int64: (key: PassiveKey, sources: ServiceSources)] = [:]
+        let sources = try ServiceColumn.isThere(db) ? ServiceColumn.name : "0"
+        let rows = try Row.fetchCursor(
+            db, sql: "SELECT id, interface, service, peer, kind, side, \(sources) FROM passive_keys")
         while let row = try rows.next() {
             guard let id = row.integer(0), let kind = row.text(4).flatMap({ PassiveKind(rawValue: $0) }),
                 let side = row.text(5).flatMap({ PassiveSide(rawValue: $0) })
             else { continue }
-            keys[id] = PassiveKey(
+            let key = PassiveKey(
                 interface: row.text(1) ?? "", service: row.text(2), peer: row.text(3), kind: kind, side: side)
+            keys[id] = (key, ServiceColumn.sources(row.integer(6)))
         }
         return keys
     }

@@ -116,11 +116,3 @@ enum RollUp {
         return Int64(sum.value)
     }
 }
-
-extension PassiveCell {
-    mutating func merge(_ other: PassiveCell) {
-        histogram.merge(other.histogram)
-        failures = failures.addingSaturated(other.failures)
-        retransmissions = retransmissions.addingSaturated(other.retransmissions)
-    }
-}

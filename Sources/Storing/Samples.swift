@@ -84,7 +84,7 @@ extension Writer {
                     crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         for (key, cell) in summary.cells {
-            let id = try passiveKeyID(of: key, hour: hour, in: db, known: &known)
+            let id = try passiveKeyID(of: key, cell.serviceSources, hour: hour, in: db, known: &known)
             try statement.execute(arguments: [
                 start, id, StoredText.bound(summary.source), span, Int64(clamping: cell.failures),
                 Int64(clamping: cell.retransmissions), Data(cell.histogram.encoded()),
@@ -105,9 +105,9 @@ extension Writer {
     }
 
     private static func passiveKeyID(
-        of key: PassiveKey, hour: Int64, in db: Database, known: inout Known
+        of key: PassiveKey, _ sources: ServiceSources, hour: Int64, in db: Database, known: inout Known
     ) throws -> Int64 {
-        if let id = known.passiveKeys[key] { return id }
+        if let entry = known.passiveKeys[key], entry.sources.isSuperset(of: sources) { return entry.id }
         let columns: StatementArguments = [
             StoredText.bound(key.service), StoredText.bound(key.peer), StoredText.bound(key.interface),
             key.kind.rawValue, key.side.rawValue,
@@ -115,24 +115,27 @@ extension Writer {
         let found = try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT id FROM passive_keys
+                    SELECT id, sources FROM passive_keys
                     WHERE service IS ? AND peer IS ? AND interface = ? AND kind = ? AND side = ?
-                    """), arguments: columns)?.integer(0)
+                    """), arguments: columns)
+        let all = sources.union(ServiceColumn.sources(found?.integer(1)))
         let id: Int64
-        if let found {
-            id = found
-            try db.cachedStatement(sql: "UPDATE passive_keys SET last_hour_s = max(last_hour_s, ?) WHERE id = ?")
-                .execute(arguments: [hour, id])
+        if let present = found?.integer(0) {
+            id = present
+            try db.cachedStatement(
+                sql: "UPDATE passive_keys SET last_hour_s = max(last_hour_s, ?), sources = sources | ? WHERE id = ?"
+            ).execute(arguments: [hour, Int64(sources.rawValue), id])
         } else {
             try db.cachedStatement(
                 sql: """
-                    INSERT INTO passive_keys (service, peer, interface, kind, side, last_hour_s) VALUES (?, ?, ?, ?, ?, ?)
+                    INSERT INTO passive_keys (service, peer, interface, kind, side, last_hour_s, sources)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
                     """
-            ).execute(arguments: columns + [hour])
+            ).execute(arguments: columns + [hour, Int64(sources.rawValue)])
             id = db.lastInsertedRowID
         }
         if known.passiveKeys.count >= knownLimit { known.passiveKeys = [:] }
-        known.passiveKeys[key] = id
+        known.passiveKeys[key] = PassiveEntry(id: id, sources: all)
         return id
     }
 }

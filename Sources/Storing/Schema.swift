@@ -22,7 +22,10 @@ struct Schema {
         Migration(version: 1) { db in
             try db.execute(sql: SchemaText.tables)
             try db.execute(sql: SchemaText.views)
-        }
+        },
+        Migration(version: ServiceColumn.version) { db in
+            try db.execute(sql: ServiceColumn.migration)
+        },
     ])
 
     var version: Int { migrations.map(\.version).max() ?? 0 }

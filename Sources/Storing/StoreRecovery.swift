@@ -114,10 +114,13 @@ private struct Salvage {
         _ isSound: (FastRows) -> Bool = { _ in true }
     ) throws -> StoreRecovery.Table {
         var table = StoreRecovery.Table(name: name)
-        let copied = try new.columns(in: name).map(\.name)
+        // An older file lacks columns that a later release added; those keep what they have without it.
+        let present = Set(try old.columns(in: name).map(\.name))
+        let copied = try new.columns(in: name).map(\.name).filter { present.contains($0) }
         let first = CInt(columns.split(separator: ",").count)
         let marks = Array(repeating: "?", count: copied.count).joined(separator: ", ")
-        let insert = try new.cachedStatement(sql: "INSERT OR IGNORE INTO \(name) VALUES (\(marks))")
+        let insert = try new.cachedStatement(
+            sql: "INSERT OR IGNORE INTO \(name) (\(copied.joined(separator: ", "))) VALUES (\(marks))")
         for order in ["ASC", "DESC"] {
             let sort = key.split(separator: ",").map { "r.\($0.trimmingCharacters(in: .whitespaces)) \(order)" }
             let sql = """

@@ -21,9 +21,15 @@ struct Writer: Sendable {
 
     struct Known: Sendable {
         var series: [SeriesKey: SeriesEntry] = [:]
-        var passiveKeys: [PassiveKey: Int64] = [:]
+        var passiveKeys: [PassiveKey: PassiveEntry] = [:]
         /// Hours that are marked as having passive rows.
         var pending: Set<Int64> = []
+    }
+
+    struct PassiveEntry: Sendable {
+        var id: Int64
+        /// What the file says of the service.
+        var sources: ServiceSources
     }
 
     struct SeriesEntry: Sendable {

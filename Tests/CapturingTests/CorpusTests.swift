@@ -21,7 +21,10 @@ import Testing
         #expect(analysis.isBalanced)
     }
 
-    /// Real handshakes; the times are differences of record times that tshark shows.
+    /// Real handshakes. tshark shows no such RTTs itself; each of these is the difference of two record times that it shows,
+    /// checked by hand (`tshark -n -r FILE -Y 'quic || tls.handshake' -T fields -e frame.time_relative -e udp.srcport
+    /// -e quic.long.packet_type -e quic.version -e quic.frame_type -e tcp.srcport -e tls.handshake.type`): the client's
+    /// first Initial to the server's first long header, that to the client's first acknowledgement, hello to hello.
     private static let handshakes: [(file: String, lines: [String], service: String?)] = [
         (
             "tcpdump/tests/quic_handshake.pcap",

@@ -26,12 +26,14 @@ extension PacketBuilder {
             payload: message)
     }
 
-    /// An error of a router on the way about a record (the last), an Ethernet frame, of which `quote` bytes are quoted.
+    /// An error of a router on the way about a record (the last), an Ethernet frame, of which `quote` bytes are quoted; or
+    /// about a frame that was not captured.
     fileprivate mutating func error(
-        _ milliseconds: Double, type: UInt8, code: UInt8, quote: Int = 548, about record: Int? = nil
+        _ milliseconds: Double, type: UInt8, code: UInt8, quote: Int = 548, about record: Int? = nil,
+        unseen: [UInt8]? = nil
     ) {
-        guard let frame = record.map({ records[$0] }) ?? records.last else { return }
-        let packet = Array(frame.bytes.dropFirst(14))
+        guard let frame = unseen ?? (record.map { records[$0] } ?? records.last)?.bytes else { return }
+        let packet = Array(frame.dropFirst(14))
         let quoted = Array(packet.prefix(quote))
         var message: [UInt8] = []
         if let view = IPv6Packet(packet.span.bytes) {
@@ -168,12 +170,12 @@ extension PacketBuilder {
 
     @Test func errorsAboutNothingThatWaitsAreCountedByReason() throws {
         var builder = PacketBuilder()
-        builder.tcp(0, fromClient: true, .syn, seq: 1)
-        builder.error(1, type: 3, code: 1)
-        builder.tcp(2, fromClient: true, .syn, seq: 2)
-        builder.error(3, type: 11, code: 0)
-        builder.tcp(4, fromClient: true, .syn, seq: 3)
-        builder.error(5, type: 3, code: 4)
+        var other = PacketBuilder()
+        other.tcp(0, fromClient: true, .syn, seq: 1)
+        let unseen = other.records.last?.bytes
+        builder.error(1, type: 3, code: 1, unseen: unseen)
+        builder.error(3, type: 11, code: 0, unseen: unseen)
+        builder.error(5, type: 3, code: 4, unseen: unseen)
         // A reply that could not be delivered is no request.
         builder.echo(6, isReply: true, parties: .ipv6)
         builder.error(7, type: 1, code: 3)
@@ -187,6 +189,62 @@ extension PacketBuilder {
                 "icmp-unreachable": 2, "icmp-time-exceeded": 1, "icmp-too-big": 1, "icmp": 1,
             ])
         #expect(analysis.isBalanced)
+    }
+
+    /// A connection attempt that came back failed once, however often the SYN is sent, and for a reason.
+    @Test(arguments: [Endpoints.ipv4, .ipv6])
+    func anUndeliverableSynIsAFailureOfItsService(_ parties: Endpoints) throws {
+        var builder = PacketBuilder()
+        for attempt in 0..<3 {
+            let at = Double(attempt) * 1_000
+            builder.tcp(at, fromClient: true, .syn, seq: 1000, endpoints: parties)
+            builder.error(
+                at + 15, type: parties.client.isIPv6 ? 1 : 3, code: parties.client.isIPv6 ? 3 : 1,
+                quote: parties.client.isIPv6 ? 48 : 28)
+        }
+        let service = ServiceSpec(
+            name: "Mail", prefixes: [try #require(IPPrefix("192.0.2.0/24")), try #require(IPPrefix("2001:db8::/32"))])
+        let analysis = try Analysis(bytes: builder.file(), attribution: AttributionTable(services: [service]))
+        #expect(analysis.lines == ["tcp_handshake server syn unanswered [host_unreachable]"])
+        #expect(analysis.samples.first?.service == "Mail")
+        #expect(analysis.report.services.map(\.failures) == [1])
+        #expect(analysis.report.drops.isEmpty)
+        #expect(analysis.isBalanced)
+    }
+
+    /// One about data counts each time, if it quotes what is on its way; the MTU's discovery is no failure.
+    @Test func undeliverableDataIsAFailureOfItsConnection() throws {
+        var builder = PacketBuilder()
+        builder.opening()
+        builder.tcp(60, fromClient: true, seq: 1001, ack: 5001, content: [UInt8](repeating: 1, count: 100))
+        let sent = builder.records.count - 1
+        builder.error(75, type: 3, code: 4)
+        builder.error(76, type: 3, code: 13, about: sent)
+        // Quotes what this client has never sent.
+        var forged = PacketBuilder()
+        forged.tcp(0, fromClient: true, seq: 9_001_001, ack: 5001, content: [1])
+        builder.error(77, type: 3, code: 1, unseen: forged.records.last?.bytes)
+        builder.tcp(90, fromClient: false, .ack, seq: 5001, ack: 1101)
+        // Late: it has arrived after all.
+        builder.error(95, type: 3, code: 1, about: sent)
+        let analysis = try Analysis(builder)
+        #expect(
+            analysis.lines.filter { $0.hasPrefix("tcp_data") } == [
+                "tcp_data server seq unanswered [prohibited]", "tcp_data server seq 30.0",
+            ])
+        #expect(analysis.report.drops == ["icmp-too-big": 1, "icmp-unreachable": 2])
+        #expect(analysis.isBalanced)
+    }
+
+    @Test func anAttemptThatSucceedsAfterAllIsStillTimed() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000)
+        builder.error(15, type: 3, code: 0)
+        builder.opening(from: 1_000)
+        let lines = try Analysis(builder).lines
+        #expect(lines.first == "tcp_handshake server syn unanswered [network_unreachable]")
+        #expect(lines.contains { $0.hasPrefix("tcp_handshake client syn 20.0") })
+        #expect(lines.filter { $0.contains("unanswered") }.count == 1)
     }
 
     @Test func quotedBytesOfAnyKindAreTakenOrCounted() throws {

@@ -67,6 +67,38 @@ import Wire
         #expect(analysis.samples.last { $0.kind == .tls }?.service == "mail.example")
     }
 
+    /// Less than a record's header in the first segment, as it is sent past whoever reads names from the first one.
+    @Test(arguments: 1...6)
+    func aHelloMayBeginWithAFewBytes(_ first: Int) throws {
+        var builder = PacketBuilder()
+        builder.opening()
+        let sent = hello()
+        builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: sent.prefix(first))
+        builder.tcp(61, fromClient: true, seq: 1001 + UInt32(first), ack: 5001, content: sent.dropFirst(first))
+        builder.tcp(91, fromClient: false, seq: 5001, ack: 1001 + UInt32(sent.count), content: answer)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines.filter { $0.hasPrefix("tls") } == ["tls server transaction 30.0"])
+        #expect(analysis.samples.last { $0.kind == .tls }?.service == "mail.example")
+    }
+
+    /// What only looks like the beginning of one is let go of, and the true one that follows is still seen.
+    @Test(arguments: [[0x16], [0x16, 3], [0x16, 3, 1, 0, 9]])
+    func aFewBytesThatAreNoHelloAreForgotten(_ first: [UInt8]) throws {
+        var builder = PacketBuilder()
+        builder.opening()
+        let talk = first + Array("STARTTLS please".utf8)
+        builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: talk.prefix(first.count))
+        builder.tcp(
+            52, fromClient: true, seq: 1001 + UInt32(first.count), ack: 5001, content: talk.dropFirst(first.count))
+        builder.tcp(82, fromClient: false, seq: 5001, ack: 1001 + UInt32(talk.count), content: Array("go on".utf8))
+        #expect(try lines(builder).isEmpty)
+        let start = 1001 + UInt32(talk.count)
+        let sent = hello()
+        builder.tcp(103, fromClient: true, seq: start, ack: 5006, content: sent)
+        builder.tcp(133, fromClient: false, seq: 5006, ack: start + UInt32(sent.count), content: answer)
+        #expect(try lines(builder) == ["tls server transaction 30.0"])
+    }
+
     @Test func aHelloInManyRecordsAndSegmentsOutOfOrderIsPutTogether() throws {
         let message = TLSClientHelloFields(serverName: "mail.example", keyShareLength: 300).write()
         var sent: [UInt8] = []

@@ -121,6 +121,32 @@ import Wire
         #expect(try Analysis(builder).rtts(.dns, .server) == [20, 20, 25])
     }
 
+    /// Answers that come over TCP are long as a rule: the address stands behind what UDP has room for.
+    @Test func answersOverTCPTeachNamesToo() throws {
+        let others = try (1...30).map { try address("mail.example", "198.51.100.\($0)") }
+        let asked = try query(1, "mail.example")
+        let answer = try reply(1, "mail.example", answers: others + [try address("mail.example", "192.0.2.9")])
+        #expect(answer.count > 512)
+        var parties = Endpoints.dns
+        parties.serverPort = 53
+        func framed(_ message: [UInt8]) -> [UInt8] {
+            var bytes: [UInt8] = []
+            bytes.append(bigEndian: UInt16(message.count))
+            return bytes + message
+        }
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, seq: 1, ack: 1, content: framed(asked), endpoints: parties)
+        let all = framed(answer)
+        let next = UInt32(1 + framed(asked).count)
+        builder.tcp(20, fromClient: false, seq: 1, ack: next, content: all.prefix(400), endpoints: parties)
+        builder.tcp(22, fromClient: false, seq: 401, ack: next, content: all.dropFirst(400), endpoints: parties)
+        builder.cleanConversation(timestamps: true, from: 100)
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.dns, .server) == [22])
+        #expect(analysis.samples.last?.service == "mail.example")
+        #expect(analysis.samples.last?.serviceSource == .dns)
+    }
+
     @Test func echoesOfBothFamilies() throws {
         var builder = PacketBuilder()
         for (step, parties) in [Endpoints.ipv4, .ipv6].enumerated() {

@@ -3,10 +3,13 @@ import Model
 import Statistics
 
 enum FlowsFixture {
-    static func cell(milliseconds: [Int64], failures: UInt64 = 0, retransmissions: UInt64 = 0) -> PassiveCell {
+    static func cell(
+        milliseconds: [Int64], failures: UInt64 = 0, retransmissions: UInt64 = 0, sources: ServiceSources = .sni
+    ) -> PassiveCell {
         var histogram = Histogram()
         for value in milliseconds { histogram.record(nanoseconds: value * 1_000_000) }
-        return PassiveCell(histogram: histogram, failures: failures, retransmissions: retransmissions)
+        return PassiveCell(
+            histogram: histogram, failures: failures, retransmissions: retransmissions, serviceSources: sources)
     }
 
     static func key(_ service: String?, _ kind: PassiveKind, _ side: PassiveSide, interface: String = "eth0")
@@ -18,10 +21,10 @@ enum FlowsFixture {
     static var cells: [(PassiveKey, PassiveCell)] {
         [
             (key("crm.example.com", .tcpHandshake, .server), cell(milliseconds: [30, 31, 32], retransmissions: 2)),
-            (key("crm.example.com", .tcpHandshake, .server), cell(milliseconds: [29])),
+            (key("crm.example.com", .tcpHandshake, .server), cell(milliseconds: [29], sources: .dns)),
             (key("crm.example.com", .tcpHandshake, .client), cell(milliseconds: [20, 20], failures: 1)),
             (key("crm.example.com", .tcpHandshake, .server, interface: "wg0"), cell(milliseconds: [50])),
-            (key(nil, .dns, .full), cell(milliseconds: [5])),
+            (key(nil, .dns, .full), cell(milliseconds: [5], sources: [])),
         ]
     }
 

@@ -61,6 +61,35 @@ import Testing
         store.close()
     }
 
+    @Test func howAServiceWasLearnedIsKeptWithItsKey() throws {
+        let scratch = Scratch()
+        var store = try scratch.open().store
+        for (step, sources) in [ServiceSources.dns, [], .sni].enumerated() {
+            let cells = [web: PassiveCell(failures: 1, serviceSources: sources), bare: PassiveCell(failures: 1)]
+            let start = noon + .seconds(10 * step)
+            store.append(PassiveSummary(source: "any", start: start, end: start + .seconds(10), cells: cells))
+            if step == 1 {
+                // What the writer remembers is gone; the file knows.
+                store.close()
+                store = try scratch.open().store
+            }
+        }
+        store.flush()
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(3600 + 121)) }
+        let reader = try scratch.reader()
+        let cells = try reader.passive(since: noon, until: noon + .seconds(3600)).cells
+        #expect(cells[web]?.serviceSources == [.sni, .dns])
+        #expect(cells[web]?.failures == 3)
+        #expect(cells[bare]?.serviceSources == [])
+        let shown = try reader.read { db in
+            try Row.fetchAll(db, sql: "SELECT service_sources FROM passive_hours ORDER BY service IS NULL").map {
+                $0["service_sources"] as String?
+            }
+        }
+        #expect(shown == ["sni,dns", nil])
+        store.close()
+    }
+
     @Test func lossesAddUpASlotAndGoWithTheHours() throws {
         let scratch = Scratch()
         let store = try scratch.open().store

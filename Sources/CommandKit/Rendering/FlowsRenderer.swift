@@ -18,21 +18,26 @@ struct FlowsRenderer {
         for capture in report.capture { lines += self.capture(capture) }
         for losses in report.losses { lines += self.losses(losses) }
         guard !report.rows.isEmpty else { return lines + ["no passive latency was seen in this range"] }
-        var table = Table([
+        var columns = [
             TableColumn(report.by.rawValue, flexible: true), TableColumn("times"), TableColumn("samples", .trailing),
             TableColumn("server p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
             TableColumn("client p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
             TableColumn("full p50", .trailing), TableColumn("failed", .trailing), TableColumn("retrans", .trailing),
-        ])
+        ]
+        // How the name was learned, as `taut analyze` shows it.
+        if report.by == .service { columns.insert(TableColumn("by"), at: 1) }
+        var table = Table(columns)
         for row in report.rows {
             func figure(_ value: Double?) -> TableCell { TableCell(Figures.time(microseconds: value)) }
-            table.add([
+            var cells = [
                 TableCell(row.name ?? "(not known)"), TableCell(row.kind), TableCell(Figures.count(row.count)),
                 figure(row.server?.p50), figure(row.server?.p95), figure(row.server?.p99),
                 figure(row.client?.p50), figure(row.client?.p95), figure(row.client?.p99), figure(row.full?.p50),
                 TableCell(Figures.count(row.failures), row.failures > 0 ? .yellow : nil),
                 TableCell(Figures.count(row.retransmissions), row.retransmissions > 0 ? .yellow : nil),
-            ])
+            ]
+            if report.by == .service { cells.insert(TableCell(row.serviceSources.joined(separator: ", ")), at: 1) }
+            table.add(cells)
         }
         lines += table.lines(width: width, palette: palette)
         if report.rowsOmitted > 0 { lines.append("and \(Figures.count(report.rowsOmitted)) more rows") }
