@@ -130,6 +130,7 @@ private struct HostileWorld {
         lines += historyRenderer.lines(history) + historyRenderer.csv(history)
         lines += GraphRenderer(palette: .plain, clock: clock, width: width ?? 60, height: 8).lines(history)
         lines += analysisRenderer.lines(analysis, by: .service)
+        lines += try watchLines(width: width ?? 120)
         lines.append(
             CheckResult(
                 target, generated: Fixtures.now, warning: CheckThreshold(), critical: CheckThreshold(), clock: clock
@@ -137,5 +138,28 @@ private struct HostileWorld {
         lines.append(try JSONValue(encoding: report).text(pretty: false))
         lines.append(analysisRenderer.json(analysis, generated: Fixtures.now).text(pretty: false))
         return lines
+    }
+
+    /// Every screen of `taut watch`.
+    private func watchLines(width: Int) throws -> [String] {
+        var state = Fixtures.watch(width, 30, report: report, note: event.text)
+        var lines = Fixtures.picture(&state)
+        Fixtures.press("/" + event.text, &state)
+        lines += Fixtures.picture(&state)
+        _ = state.handle(.escape)
+        _ = state.handle(.enter)
+        var detail = WatchDetail(target: target.target, history: history)
+        detail.problem = event.text
+        detail.passive = flows.rows
+        detail.events = [event]
+        detail.failures = [
+            WatchDetail.Failure(
+                time: Fixtures.now, probe: event.text, outcome: event.text, detail: event.text, note: event.text)
+        ]
+        state.take(.detail(detail))
+        state.size.rows = 200
+        lines += Fixtures.picture(&state)
+        state.take(.failure(event.text))
+        return lines + Fixtures.picture(&state)
     }
 }
