@@ -25,7 +25,7 @@ struct WatchTable {
             switch self {
             case .target: isNarrow ? 12 : 18
             case .latest: 8
-            case .reason: 16
+            case .reason: 30
             default: nil
             }
         }
