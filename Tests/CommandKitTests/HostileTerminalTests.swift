@@ -198,11 +198,15 @@ import Wire
     @Test(arguments: [
         ["status"], ["history", "vpn-west"], ["graph", "vpn-west"], ["why", "vpn-west"], ["incidents"],
         ["history", hostile],
-        ["report"], ["export"], ["export", "--format", "csv"], ["incidents", "--json"], ["db", "stat"],
+        ["report"], ["report", "--format", "csv"], ["report", "--json"], ["report", "--by", "site"], ["export"],
+        ["history", "vpn-west", "--json"], ["watch", "--count", "1"],
+        ["export", "--format", "csv"], ["incidents", "--json"], ["db", "stat"],
     ])
     func whatADatabaseHolds(arguments: [String]) throws {
         try StoredStatusTests.withDatabase(text: Self.hostile) { path in
-            let range = ["status", "db", "why"].contains(arguments[0]) ? [] : ["--since", "@1795520000"]
+            let range =
+                ["status", "db", "why", "watch"].contains(arguments[0])
+                ? [] : ["--since", "@1795520000", "--until", "@1795527100"]
             let terminal = try PseudoTerminal(columns: 100, rows: 30)
             try terminal.run(
                 arguments + range + ["--db", path, "--socket", "/nonexistent/s", "--no-pager"])

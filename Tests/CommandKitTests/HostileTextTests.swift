@@ -125,6 +125,8 @@ private struct HostileWorld {
         lines += historyRenderer.lines(history) + historyRenderer.csv(history)
         lines += GraphRenderer(palette: .plain, clock: clock, width: width ?? 60, height: 8).lines(history)
         lines += analysisRenderer.lines(analysis, by: .service)
+        lines += ProbeRenderer(palette: .plain).summary([ProbeTally(target: event.text, probe: event.text)])
+        lines.append(ExportLines.quoted(event.text))
         lines += try watchLines(width: width ?? 120)
         lines.append(
             CheckResult(

@@ -23,6 +23,8 @@ struct PagerCommand: Hashable, Sendable {
         // -F: where one screen is enough, nothing to leave; -R: colours; -X: the text stays on the screen.
         if variables["LESS"] == nil || isElevated { environment["LESS"] = "FRX" }
         if variables["LV"] == nil { environment["LV"] = "-c" }
+        // Our blocks and signs are UTF-8 in every locale.
+        if variables["LESSCHARSET"] == nil { environment["LESSCHARSET"] = "utf-8" }
         guard isElevated else { return }
         environment["LESSSECURE"] = "1"
         for name in variables.keys where name.hasPrefix("LESS") && !["LESS", "LESSCHARSET"].contains(name) {
