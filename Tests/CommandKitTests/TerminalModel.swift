@@ -123,10 +123,13 @@ struct TerminalModel {
         case ("K", ""):
             for index in min(column, columns - 1)..<columns { cells[row][index] = " " }
         case ("h", "?1049"):
+            // Terminals differ in what a second time does to the screen and the cursor that are kept.
+            guard !isAlternate else { throw Refused(description: "the alternate screen, twice") }
             isAlternate = true
             normal = cells
             cells = Self.blank(columns, cells.count)
         case ("l", "?1049"):
+            guard isAlternate else { throw Refused(description: "back from no alternate screen") }
             isAlternate = false
             cells = normal
         case ("h", "?25"): isCursorShown = true

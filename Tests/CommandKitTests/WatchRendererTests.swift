@@ -104,6 +104,33 @@ import Testing
         }
     }
 
+    /// Names of two columns a letter, of letters put together, and of none: the columns behind them stand in line.
+    @Test func columnsStandInLineWhateverTheNames() {
+        let names = ["plain", "漢字サーバ", "e\u{301}cole a\u{30A}", "🎉✅ party", "ＷＩＤＥ", "한글 서버", "a\u{202E}b\u{200B}", "क्षि"]
+        let targets = names.enumerated().map { index, name in
+            Fixtures.target(
+                "t\(index)", title: name, verdict: Fixtures.verdict(.up, minutesAgo: 5), milliseconds: [1, 2])
+        }
+        let report = StatusReport(
+            generated: Fixtures.now, daemon: Fixtures.daemon, targets: targets, timeZone: Fixtures.zone)
+        for columns in [30, 41, 80, 133] {
+            var state = Fixtures.watch(columns, 40, report: report)
+            let rows = Fixtures.picture(&state).dropFirst().filter { $0.contains("● up") }
+            #expect(rows.count == names.count)
+            let places = rows.map { row in DisplayWidth.of(row.prefix { $0 != "●" }) }
+            #expect(Set(places).count == 1, "\(columns): \(rows.joined(separator: "\n"))")
+        }
+    }
+
+    @Test func whereThereIsLittleRoomTheVerdictNamesEverybodyWithoutReasons() {
+        var narrow = Fixtures.watch(120, 24)
+        #expect(
+            Fixtures.picture(&narrow)[0].hasSuffix(
+                "VPN west since 14:03 · 1 degraded: VPN east since Nov 21 14:30 · 1 unknown: mail"))
+        var wide = Fixtures.watch(200, 24)
+        #expect(Fixtures.picture(&wide)[0].contains("VPN west since 14:03 (no answer to icmp)"))
+    }
+
     @Test func theMarkedRowIsAlwaysOnTheScreen() {
         var state = Fixtures.watch(60, 12, report: Fixtures.many(50))
         for _ in 0..<49 {

@@ -139,6 +139,20 @@ import Testing
         #expect(terminal.screen.lines.contains("done"))
     }
 
+    /// Stopped from outside, without a chance to give the terminal back: the picture is drawn anew.
+    @Test func itGoesOnAfterAStopThatNobodyAskedFor() throws {
+        let (terminal, daemon) = try watching()
+        terminal.signal(SIGSTOP)
+        usleep(200_000)
+        let moves = terminal.screen.moves
+        terminal.signal(SIGCONT)
+        try terminal.wait("the whole picture") { $0.moves >= moves + 24 && $0.isAlternate }
+        try terminal.wait(for: "> VPN west")
+        try terminal.type("q")
+        #expect(try terminal.end() == 0)
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func noColourMeansNone() throws {
         let (terminal, daemon) = try watching(environment: ["NO_COLOR": "1"])
         try terminal.type("q")

@@ -13,6 +13,8 @@ struct LiveScreen: ~Copyable {
     private let signalDescriptor: OwnedDescriptor
     private var saved: termios?
     private var isEntered = false
+    /// The SIGCONT that ended our own stop is still to be read; it tells nothing new.
+    private var expectsResume = false
     /// The picture on the terminal; nil where it is not known.
     private var shown: [String]?
 
@@ -71,14 +73,16 @@ struct LiveScreen: ~Copyable {
         }
     }
 
-    func readSignals() -> [Signal] {
+    mutating func readSignals() -> [Signal] {
         var found: [Signal] = []
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         while unsafe read(signalDescriptor.rawValue, &info, size) == size {
             switch Int32(info.ssi_signo) {
             case SIGTSTP: found.append(.stop)
-            case SIGCONT: found.append(.resume)
+            case SIGCONT:
+                if !expectsResume { found.append(.resume) }
+                expectsResume = false
             case SIGWINCH: found.append(.resize)
             default: found.append(.end)
             }
@@ -97,6 +101,7 @@ struct LiveScreen: ~Copyable {
         _ = unsafe pthread_sigmask(SIG_UNBLOCK, &stop, nil)
         _ = kill(wholeGroup ? 0 : getpid(), SIGTSTP)
         _ = unsafe pthread_sigmask(SIG_BLOCK, &stop, nil)
+        expectsResume = true
         enter()
     }
 
@@ -112,6 +117,8 @@ struct LiveScreen: ~Copyable {
                 _ = unsafe tcsetattr(keys, TCSANOW, &raw)
             }
         }
+        // Somebody stopped us without asking: the terminal may be in either screen, and is put into a known one.
+        if isEntered { Self.put("\u{1B}[?1049l") }
         isEntered = true
         shown = nil
         // No wrapping: a character that is wider than we think must not push the rest down.

@@ -75,17 +75,16 @@ struct WatchRenderer {
             let text = "data \(Figures.span(seconds: whole)) old"
             return whole > 60 ? palette.paint(" \(text) ", .onYellow) : text
         }
-        if let failure = state.failure {
-            parts.append(palette.paint(" \(HostileText.line(failure)) ", .onRed))
-        } else if let note = answer.note {
-            parts.append(palette.paint(" \(HostileText.line(note)) ", .onRed))
+        // How old it is stands before why: a narrow terminal cuts the end.
+        if let failure = state.failure ?? answer.note {
+            parts += [newest, palette.paint(" \(HostileText.line(failure)) ", .onRed)].compactMap { $0 }
         } else if state.isSilent {
-            parts.append(palette.paint(" no answer for \(Figures.span(seconds: state.age?.inSeconds)) ", .onRed))
+            let silence = " no answer for \(Figures.span(seconds: state.age?.inSeconds)) "
+            parts += [palette.paint(silence, .onRed), newest].compactMap { $0 }
         } else {
             let up = daemon.started.map { " up \(Figures.span(seconds: (clock.now - $0.time).inSeconds))" } ?? ""
-            parts.append("tautd\(up)")
+            parts += ["tautd\(up)", newest].compactMap { $0 }
         }
-        if let newest { parts.append(newest) }
         let open = answer.report.incidentsOpen.count
         if open > 0 { parts.append("\(Figures.count(open)) incident\(open == 1 ? "" : "s") open") }
         return parts.joined(separator: " · ")
