@@ -131,8 +131,10 @@ let package = Package(
         tests("ControlTests", ["Control", "Model", "LinuxSystem"]),
         tests(
             "CommandKitTests",
-            ["CommandKit", "Control", "Storing", "Capturing", "Model", "Statistics", "Wire", arguments],
-            resources: [.copy("Snapshots")]),
+            [
+                "CommandKit", "Control", "Storing", "Capturing", "Model", "LinuxSystem", "Statistics", "Wire",
+                "TestSupport", "taut", "CLinux", arguments,
+            ], resources: [.copy("Snapshots")]),
         tests(
             "DaemonKitTests",
             ["DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),

@@ -21,6 +21,9 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: .customLong("no-color"), help: "No colour; NO_COLOR and output that is not a terminal do the same.")
     var noColor = false
 
+    @Flag(name: .customLong("no-pager"), help: "No pager for an answer that is longer than the terminal.")
+    var noPager = false
+
     var console: Console { CommandContext.current.console(noColor || json) }
 }
 

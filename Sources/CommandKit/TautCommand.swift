@@ -44,7 +44,11 @@ public enum TautProgram {
         let arguments = globalsLast(arguments)
         do {
             var command = try TautCommand.parseAsRoot(arguments)
-            try command.run()
+            if let verb = command as? any PagedVerb, verb.mayPage, !verb.global.json, !verb.global.noPager {
+                try CommandContext.current.paged { try command.run() }
+            } else {
+                try command.run()
+            }
             return 0
         } catch is Console.ReaderGone {
             return 0
@@ -54,7 +58,9 @@ public enum TautProgram {
             let code = TautCommand.exitCode(for: error).rawValue
             let message = TautCommand.fullMessage(for: error, columns: nil)
             if code == 0 {
-                _ = CommandContext.current.console(true).write(message.isEmpty ? "" : message + "\n")
+                let isPaged = !arguments.contains("--no-pager")
+                func say() { _ = CommandContext.current.console(true).write(message.isEmpty ? "" : message + "\n") }
+                if isPaged { CommandContext.current.paged(say) } else { say() }
                 return 0
             }
             // A verb that has said all it had to say ends with a bare code.
@@ -94,7 +100,9 @@ public enum TautProgram {
         var leading: [String] = []
         var rest = arguments[...]
         while let first = rest.first {
-            if ["--json", "--no-color"].contains(first) || first.hasPrefix("--db=") || first.hasPrefix("--socket=") {
+            if ["--json", "--no-color", "--no-pager"].contains(first) || first.hasPrefix("--db=")
+                || first.hasPrefix("--socket=")
+            {
                 leading.append(first)
                 rest = rest.dropFirst()
             } else if ["--db", "--socket"].contains(first), rest.count >= 2 {

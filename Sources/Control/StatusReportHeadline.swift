@@ -1,5 +1,6 @@
 // One line for the whole.
 
+public import Foundation
 internal import Model
 
 extension StatusReport {
@@ -12,7 +13,9 @@ extension StatusReport {
         let text: String
 
         /// `2 of 7 targets down: VPN west since 14:03 (no answer to icmp); … · 1 unknown: resolver`.
-        init(targets: [Target], clock: LocalClock) {
+        ///
+        /// - Parameter hasReasons: with what stands in brackets.
+        init(targets: [Target], clock: LocalClock, hasReasons: Bool = true) {
             guard !targets.isEmpty else {
                 state = .unknown
                 text = "nothing is watched: no targets"
@@ -32,18 +35,24 @@ extension StatusReport {
                     pieces.isEmpty
                     ? "\(members.count) of \(targets.count) target\(targets.count == 1 ? "" : "s") \(state.rawValue)"
                     : "\(members.count) \(state.rawValue)"
-                let shown = members.prefix(Headline.named).map { Headline.name($0, clock: clock) }
+                let shown = members.prefix(Headline.named).map {
+                    Headline.name($0, clock: clock, hasReason: hasReasons)
+                }
                 let rest = members.count - shown.count
                 pieces.append("\(count): \(shown.joined(separator: "; "))" + (rest > 0 ? "; and \(rest) more" : ""))
             }
             text = pieces.joined(separator: " · ")
         }
 
-        private static func name(_ target: Target, clock: LocalClock) -> String {
+        private static func name(_ target: Target, clock: LocalClock, hasReason: Bool) -> String {
             var text = Text.sanitised(target.title)
             if let since = target.since { text += " since \(clock.short(since.time))" }
-            if !target.reason.isEmpty { text += " (\(Text.sanitised(target.reason)))" }
+            if hasReason, !target.reason.isEmpty { text += " (\(Text.sanitised(target.reason)))" }
             return text
         }
+    }
+    /// The verdict without reasons, for where there is little room.
+    public func shortVerdict(timeZone: TimeZone = .current) -> String {
+        Headline(targets: targets, clock: LocalClock(now: generated.time, timeZone: timeZone), hasReasons: false).text
     }
 }

@@ -102,6 +102,7 @@ extension StatusReport {
         var lossPercent: Double?
         var rttP50: Double?
         var rttP95: Double?
+        var rttP99: Double?
         var jitter: Double?
 
         init(_ results: [ProbeResult]) {
@@ -125,6 +126,7 @@ extension StatusReport {
             times.sort()
             rttP50 = Quantiles.exact(sorted: times, 0.5).map { Double($0) / 1_000 }
             rttP95 = Quantiles.exact(sorted: times, 0.95).map { Double($0) / 1_000 }
+            rttP99 = Quantiles.exact(sorted: times, 0.99).map { Double($0) / 1_000 }
         }
     }
 

@@ -34,6 +34,8 @@ extension StatusReport {
         @OrNull public var lossPercent: Double?
         @OrNull public var rttP50: Double?
         @OrNull public var rttP95: Double?
+        /// The nearest rank: of a window this short, the highest RTT or the one below it.
+        @OrNull public var rttP99: Double?
         /// RFC 3550 interarrival jitter at the end of the window; null below two RTTs.
         @OrNull public var jitter: Double?
         /// The newest RTTs, oldest first; null where there was none.
@@ -56,6 +58,7 @@ extension StatusReport {
             case lossPercent = "loss_percent"
             case rttP50 = "rtt_p50_us"
             case rttP95 = "rtt_p95_us"
+            case rttP99 = "rtt_p99_us"
             case jitter = "jitter_us"
             case sparkOutcomes = "spark_outcomes"
             case staleAddressAge = "stale_address_age_s"
@@ -95,6 +98,7 @@ extension StatusReport {
             lossPercent = figures.lossPercent
             rttP50 = figures.rttP50
             rttP95 = figures.rttP95
+            rttP99 = figures.rttP99
             jitter = figures.jitter
             let points = (primary?.results ?? []).suffix(StatusReport.sparkLength)
             spark = points.map { $0.outcome.rtt?.reportMicroseconds }
@@ -148,6 +152,7 @@ extension StatusReport {
         @OrNull public var lossPercent: Double?
         @OrNull public var rttP50: Double?
         @OrNull public var rttP95: Double?
+        @OrNull public var rttP99: Double?
         @OrNull public var jitter: Double?
         @OrNull public var last: Last?
         @OrNull public var staleAddressAge: Double?
@@ -157,6 +162,7 @@ extension StatusReport {
             case lossPercent = "loss_percent"
             case rttP50 = "rtt_p50_us"
             case rttP95 = "rtt_p95_us"
+            case rttP99 = "rtt_p99_us"
             case jitter = "jitter_us"
             case staleAddressAge = "stale_address_age_s"
         }
@@ -172,6 +178,7 @@ extension StatusReport {
             lossPercent = figures.lossPercent
             rttP50 = figures.rttP50
             rttP95 = figures.rttP95
+            rttP99 = figures.rttP99
             jitter = figures.jitter
             last = series.results.last.map { Last($0) }
             staleAddressAge = series.staleAddressAge?.inSeconds

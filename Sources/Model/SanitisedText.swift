@@ -5,10 +5,12 @@ public enum Text {
     /// Longest result, in UTF-8 bytes.
     public static let maximumLength = 255
 
-    /// Replaces control characters (C0, DEL, C1), line and paragraph separators, and bidirectional controls by
-    /// `\xNN` or `\u{NNNN}`, and cuts at `maximumLength` bytes.
+    /// Replaces control characters (C0, DEL, C1), line and paragraph separators, format characters (bidirectional
+    /// controls, zero-width ones, tags) and everything else that is never drawn by `\xNN` or `\u{NNNN}`, and cuts at
+    /// `maximumLength` bytes.
     ///
-    /// The source of the list is Unicode TR 36 and the terminals' own control sets. Idempotent on its own output.
+    /// The list is that of Unicode's categories Cc, Cf, Zl and Zp and of Default_Ignorable_Code_Point, see UTR 36.
+    /// Idempotent on its own output.
     public static func sanitised(_ text: some StringProtocol) -> String {
         sanitised(scalars: text.unicodeScalars)
     }
@@ -59,11 +61,12 @@ public enum Text {
     }
 
     private static func isHarmless(_ scalar: UnicodeScalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7F..<0xA0: false
-        case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB: false
-        case 0xE0000...0xE007F: false
-        default: true
+        // The ASCII that names are mostly made of needs no look at Unicode's tables.
+        if scalar.value < 0x7F { return scalar.value >= 0x20 }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: return false
+        // What draws nothing can make two names look like one; variation selectors only choose a form.
+        default: return !scalar.properties.isDefaultIgnorableCodePoint || (0xFE00...0xFE0F).contains(scalar.value)
         }
     }
 

@@ -131,6 +131,19 @@ import Testing
         #expect(outcome.output.components(separatedBy: "waiting: ").count == 3)
     }
 
+    @Test func watchEndsAtAWrongName() throws {
+        try StoredStatusTests.withDatabase { path in
+            let nearly = Self.run(["watch", "vpn-wst", "--db", path, "--socket", "/nonexistent/control.sock"])
+            #expect(nearly.code == 2)
+            #expect(nearly.notes.contains("did you mean \"vpn-west\""))
+            let one = Self.run(
+                ["watch", "gw", "--json", "--count", "1", "--db", path, "--socket", "/nonexistent/control.sock"])
+            #expect(one.code == 0)
+            #expect(one.output.contains("\"target\":\"gw\",\"title\""))
+            #expect(!one.output.contains("\"target\":\"vpn-west\",\"title\""))
+        }
+    }
+
     @Test func configInitWritesOnceAndCheckAcceptsIt() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("taut-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -40,7 +40,10 @@ import Testing
         #expect(Figures.count(value) == text)
     }
 
-    @Test(arguments: [("abc", 3), ("漢字", 4), ("e\u{301}", 1), ("🎉", 2), ("▁█", 2), ("", 0)])
+    @Test(arguments: [
+        ("abc", 3), ("漢字", 4), ("e\u{301}", 1), ("🎉", 2), ("▁█", 2), ("", 0), ("✅⏰", 4), ("●◐✖▲", 4),
+        ("\u{1112}\u{1161}\u{11AB}", 2), ("\u{202E}a", 1), ("क\u{94D}", 1), ("🛰", 1), ("ＡＢ", 4),
+    ])
     func widths(text: String, columns: Int) {
         #expect(DisplayWidth.of(text) == columns)
         for limit in 0..<6 { #expect(DisplayWidth.of(DisplayWidth.cut(text, to: limit)) <= limit) }

@@ -12,7 +12,8 @@ import Wire
     private static let pieces = [
         "\u{1B}[2J", "\u{1B}]0;owned\u{07}", "\u{9B}31m", "\u{85}", "\u{0}", "\r", "\n", "\t", "\u{7F}", "\u{202E}",
         "\u{2066}",
-        "\u{200F}", "\u{2028}", "\u{FEFF}", "\u{E0041}", "a", "–", "漢", "🎉", "e\u{301}", "%s", "|", "\"", "\\",
+        "\u{200F}", "\u{200B}", "\u{AD}", "\u{180E}", "\u{FFF9}", "\u{1D173}", "\u{90}", "\u{9D}", "\u{2028}",
+        "\u{FEFF}", "\u{E0041}", "a", "–", "漢", "🎉", "e\u{301}", "%s", "|", "\"", "\\",
         "'; drop",
     ]
 
@@ -22,13 +23,7 @@ import Wire
     }
 
     private static func isHarmless(_ text: String) -> Bool {
-        text.unicodeScalars.allSatisfy { scalar in
-            switch scalar.value {
-            case 0..<0x20, 0x7F..<0xA0: false
-            case 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xE0000...0xE007F: false
-            default: true
-            }
-        }
+        text.unicodeScalars.allSatisfy { TerminalModel.isShown($0) }
     }
 
     @Test func everyRendererPrintsHarmlessLines() throws {
@@ -130,6 +125,9 @@ private struct HostileWorld {
         lines += historyRenderer.lines(history) + historyRenderer.csv(history)
         lines += GraphRenderer(palette: .plain, clock: clock, width: width ?? 60, height: 8).lines(history)
         lines += analysisRenderer.lines(analysis, by: .service)
+        lines += ProbeRenderer(palette: .plain).summary([ProbeTally(target: event.text, probe: event.text)])
+        lines.append(ExportLines.quoted(event.text))
+        lines += try watchLines(width: width ?? 120)
         lines.append(
             CheckResult(
                 target, generated: Fixtures.now, warning: CheckThreshold(), critical: CheckThreshold(), clock: clock
@@ -137,5 +135,28 @@ private struct HostileWorld {
         lines.append(try JSONValue(encoding: report).text(pretty: false))
         lines.append(analysisRenderer.json(analysis, generated: Fixtures.now).text(pretty: false))
         return lines
+    }
+
+    /// Every screen of `taut watch`.
+    private func watchLines(width: Int) throws -> [String] {
+        var state = Fixtures.watch(width, 30, report: report, note: event.text)
+        var lines = Fixtures.picture(&state)
+        Fixtures.press("/" + event.text, &state)
+        lines += Fixtures.picture(&state)
+        _ = state.handle(.escape)
+        _ = state.handle(.enter)
+        var detail = WatchDetail(target: target.target, history: history)
+        detail.problem = event.text
+        detail.passive = flows.rows
+        detail.events = [event]
+        detail.failures = [
+            WatchDetail.Failure(
+                time: Fixtures.now, probe: event.text, outcome: event.text, detail: event.text, note: event.text)
+        ]
+        state.take(.detail(detail))
+        state.size.rows = 200
+        lines += Fixtures.picture(&state)
+        state.take(.failure(event.text))
+        return lines + Fixtures.picture(&state)
     }
 }

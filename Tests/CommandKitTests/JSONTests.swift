@@ -31,7 +31,8 @@ enum JSONReading {
         }
         let values = Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
         for key in [
-            "site", "since", "layer", "loss_percent", "rtt_p50_us", "rtt_p95_us", "jitter_us", "last", "source",
+            "site", "since", "layer", "loss_percent", "rtt_p50_us", "rtt_p95_us", "rtt_p99_us", "jitter_us", "last",
+            "source",
             "stale_address_age_s",
         ] {
             #expect(values[key] == .null, "\(key)")
@@ -80,6 +81,7 @@ enum JSONReading {
         #expect(target.lossPercent == 25)
         #expect(target.rttP50 == 20_000)
         #expect(target.rttP95 == 30_000)
+        #expect(target.rttP99 == 30_000)
         #expect(target.spark == [10_000, nil, 30_000, 20_000, nil])
         #expect(target.sparkOutcomes == ["ok", "indeterminate", "ok", "ok", "refused"])
     }

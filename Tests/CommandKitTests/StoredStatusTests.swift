@@ -10,14 +10,16 @@ import Wire
 /// With the daemon stopped, everything that is known is read from its database.
 @Suite struct StoredStatusTests {
     /// A database as a daemon leaves it: one target up until `Fixtures.now`, one silent.
-    static func withDatabase(_ body: (_ path: String) throws -> Void) throws {
+    ///
+    /// - Parameter text: stands in every field of free text, where it is given.
+    static func withDatabase(text: String? = nil, _ body: (_ path: String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("taut-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let begin = Fixtures.now - .seconds(300)
         let opened = try Store.open(directory: folder, settings: StorageSettings(), now: begin)
         let targets = ["gw", "vpn-west"].map { name in
             TargetSpec(
-                id: Fixtures.id(name), kind: .gateway, title: name == "gw" ? nil : "VPN west",
+                id: Fixtures.id(name), kind: .gateway, title: text ?? (name == "gw" ? nil : "VPN west"),
                 address: .ip(IPAddress(v4: 0xC000_0201), zone: nil),
                 probes: [
                     ProbeSpec(
@@ -36,18 +38,20 @@ import Wire
                         series: SeriesKey(target: target.id, probe: "icmp", address: IPAddress(v4: 0xC000_0201)),
                         kind: .icmp, scheduled: sent, finished: MonotonicTime(nanoseconds: 1),
                         results: [
-                            ProbeResult(sent: sent, sequence: UInt32(index), outcome: outcome, source: .kernel)
+                            ProbeResult(
+                                sent: sent, sequence: UInt32(index), outcome: outcome, source: .kernel, note: text)
                         ]))
             }
         }
-        let down = Verdict(state: .down, since: begin + .seconds(220), reason: "no answer to icmp", layer: .target)
+        let reason = text ?? "no answer to icmp"
+        let down = Verdict(state: .down, since: begin + .seconds(220), reason: reason, layer: .target)
         opened.store.record(
             Transition(target: targets[0].id, from: .unknown, verdict: Verdict(state: .up, since: begin, reason: "")))
         opened.store.record(Transition(target: targets[1].id, from: .up, verdict: down))
         opened.store.save(
             Incident(
                 id: 1, rule: "down", target: targets[1].id, severity: .critical, opened: begin + .seconds(220),
-                reason: "no answer to icmp"))
+                reason: reason))
         opened.store.close()
         try body(folder + "/tautline.db")
     }

@@ -3,8 +3,12 @@ import Testing
 
 @Suite struct SanitisedTextTests {
     private static let forbidden: [ClosedRange<UInt32>] = [
-        0...0x1F, 0x7F...0x9F, 0x061C...0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF...0xFEFF,
-        0xFFF9...0xFFFB, 0xE0000...0xE007F,
+        0...0x1F, 0x7F...0x9F, 0xAD...0xAD, 0x034F...0x034F, 0x061C...0x061C, 0x115F...0x1160, 0x17B4...0x17B5,
+        0x180B...0x180F, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0x3164...0x3164, 0xFEFF...0xFEFF,
+        0xFFA0...0xFFA0, 0xFFF0...0xFFFB, 0x1BCA0...0x1BCA3, 0x1D173...0x1D17A, 0xE0000...0xE0FFF,
+        // Signs of Arabic and other scripts that are format characters though they are drawn.
+        0x0600...0x0605, 0x06DD...0x06DD, 0x070F...0x070F, 0x0890...0x0891, 0x08E2...0x08E2, 0x110BD...0x110BD,
+        0x110CD...0x110CD, 0x13430...0x1343F,
     ]
 
     private func isHarmless(_ text: String) -> Bool {
@@ -16,7 +20,8 @@ import Testing
         ("\u{1B}[31mred\u{1B}[0m", #"\x1B[31mred\x1B[0m"#), ("a\nb\tc\r", #"a\x0Ab\x09c\x0D"#), ("\u{7F}", #"\x7F"#),
         ("\u{9B}31m", #"\x9B31m"#), ("\0", #"\x00"#), ("a\u{202E}txt.exe", #"a\u{202E}txt.exe"#),
         ("\u{2028}\u{2029}", #"\u{2028}\u{2029}"#), ("\u{2066}x\u{2069}", #"\u{2066}x\u{2069}"#),
-        ("\u{FEFF}", #"\u{FEFF}"#), ("\u{E0041}", #"\u{E0041}"#), ("\u{200B}", #"\u{200B}"#), ("\\x1B", #"\x1B"#),
+        ("\u{FEFF}", #"\u{FEFF}"#), ("\u{E0041}", #"\u{E0041}"#), ("\u{200B}", #"\u{200B}"#),
+        ("a\u{AD}b", #"a\xADb"#), ("\u{3164}", #"\u{3164}"#), ("❤\u{FE0F}", "❤\u{FE0F}"), ("\\x1B", #"\x1B"#),
     ])
     func escapesWhatATerminalWouldObey(text: String, expected: String) {
         #expect(Text.sanitised(text) == expected)

@@ -8,6 +8,10 @@ struct Palette: Sendable {
 
     enum Colour: String, Sendable {
         case red = "31", green = "32", yellow = "33", magenta = "35", cyan = "36", dim = "2", bold = "1"
+        case reverse = "7"
+        /// On a background of their own, so that they are read on light and dark terminals alike: yellow and green
+        /// letters on white are not.
+        case onGreen = "30;42", onYellow = "30;43", onRed = "97;41", onMagenta = "97;45"
     }
 
     static let plain = Palette(isColoured: false)
@@ -25,6 +29,16 @@ struct Palette: Sendable {
         case .down: .red
         case .unknown: .magenta
         case nil: nil
+        }
+    }
+
+    /// The same as a background.
+    static func badge(ofState state: String) -> Colour {
+        switch TargetState(rawValue: state) {
+        case .up: .onGreen
+        case .degraded: .onYellow
+        case .down: .onRed
+        case .unknown, nil: .onMagenta
         }
     }
 }

@@ -29,4 +29,13 @@ enum Sparkline {
         }
         return text
     }
+
+    /// The same with what was not answered in red and what is not known in magenta.
+    static func painted(
+        _ spark: [Double?], outcomes: [String], columns: Int, palette: Palette
+    ) -> String {
+        text(spark, outcomes: outcomes, columns: columns).map { character in
+            palette.paint(String(character), character == "×" ? .red : character == "?" ? .magenta : nil)
+        }.joined()
+    }
 }

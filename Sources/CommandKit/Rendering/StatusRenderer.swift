@@ -13,6 +13,9 @@ struct StatusRenderer {
 
     private static let signs: [String: String] = ["up": "●", "degraded": "◐", "down": "✖", "unknown": "?"]
 
+    /// The sign of a state, so that colour is never needed.
+    static func sign(ofState state: String) -> String { signs[state] ?? "?" }
+
     func lines(_ report: StatusReport, targets: [StatusReport.Target]? = nil) -> [String] {
         var lines = [palette.paint(headline(report), Palette.colour(ofState: report.state))]
         lines += notes(report).map { palette.paint(clip("! " + $0), .yellow) }
@@ -35,11 +38,7 @@ struct StatusRenderer {
         ])
         for target in targets {
             let colour = Palette.colour(ofState: target.state)
-            let sign = StatusRenderer.signs[target.state] ?? "?"
-            var reason = target.reason
-            if let age = target.staleAddressAge {
-                reason += "\(reason.isEmpty ? "" : "; ")name not resolved for \(Figures.span(seconds: age))"
-            }
+            let sign = StatusRenderer.sign(ofState: target.state)
             table.add([
                 TableCell(target.title), TableCell("\(sign) \(target.state)", colour),
                 TableCell(target.since.map { clock.short($0.time) } ?? Figures.unknown),
@@ -48,14 +47,21 @@ struct StatusRenderer {
                 TableCell(Figures.time(microseconds: target.rttP95)),
                 TableCell(Figures.time(microseconds: target.jitter)),
                 TableCell(Sparkline.text(target.spark, outcomes: target.sparkOutcomes, columns: 16), .cyan),
-                TableCell(reason),
+                TableCell(StatusRenderer.reason(of: target)),
             ])
         }
         return table.lines(width: width, palette: palette)
     }
 
+    /// The reason of the state, and what else is to be known of it.
+    static func reason(of target: StatusReport.Target) -> String {
+        guard let age = target.staleAddressAge else { return target.reason }
+        return (target.reason.isEmpty ? "" : "\(target.reason); ")
+            + "name not resolved for \(Figures.span(seconds: age))"
+    }
+
     /// What a reader must know before believing the table.
-    private func notes(_ report: StatusReport) -> [String] {
+    func notes(_ report: StatusReport) -> [String] {
         var notes: [String] = []
         if let sourceNote { notes.append(sourceNote) }
         if let refused = report.daemon.configRefused {

@@ -32,10 +32,7 @@ struct WhyRenderer {
         lines += section("probes", target.probes.map { probe($0) })
         lines += section(
             "changes",
-            explanation.transitions.map { transition in
-                "\(clock.full(transition.verdict.since))  \(transition.from.rawValue) to "
-                    + "\(transition.verdict.state.rawValue): \(transition.verdict.reason)"
-            })
+            explanation.transitions.map { change($0) })
         lines += section(
             "incidents",
             explanation.incidents.map { incident in
@@ -44,10 +41,7 @@ struct WhyRenderer {
             })
         lines += section(
             "the monitor itself",
-            explanation.events.map { event in
-                "\(clock.full(event.start))\(event.end.map { " to \(clock.full($0))" } ?? "")  "
-                    + "\(event.kind.rawValue): \(event.text)"
-            })
+            explanation.events.map { event($0) })
         return lines
     }
 
@@ -80,18 +74,30 @@ struct WhyRenderer {
         ])
     }
 
-    private func section(_ title: String, _ body: [String]) -> [String] {
+    func section(_ title: String, _ body: [String]) -> [String] {
         guard !body.isEmpty else { return [] }
         return [palette.paint("\(title):", .bold)] + body.map { HostileText.line("  \($0)") }
     }
 
-    private func probe(_ row: StatusReport.ProbeRow) -> String {
+    func change(_ transition: Transition) -> String {
+        "\(clock.full(transition.verdict.since))  \(transition.from.rawValue) to "
+            + "\(transition.verdict.state.rawValue): \(transition.verdict.reason)"
+    }
+
+    func event(_ event: MonitorEvent) -> String {
+        "\(clock.full(event.start))\(event.end.map { " to \(clock.full($0))" } ?? "")  "
+            + "\(event.kind.rawValue): \(event.text)"
+    }
+
+    func probe(_ row: StatusReport.ProbeRow) -> String {
         let address = row.address.map { " \($0)" } ?? ""
         var text =
             "\(row.probe)\(address): \(Figures.count(row.sent - row.lost)) of \(Figures.count(row.sent)) answered"
         if row.unknown > 0 { text += ", \(Figures.count(row.unknown)) unknown" }
         if row.rttP50 != nil {
-            text += ", p50 \(Figures.time(microseconds: row.rttP50)), p95 \(Figures.time(microseconds: row.rttP95))"
+            text +=
+                ", p50 \(Figures.time(microseconds: row.rttP50)), p95 \(Figures.time(microseconds: row.rttP95)), "
+                + "p99 \(Figures.time(microseconds: row.rttP99)), jitter \(Figures.time(microseconds: row.jitter))"
         }
         guard let last = row.last else { return text + ", no result yet" }
         text += "; last \(last.outcome)"

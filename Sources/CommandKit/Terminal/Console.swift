@@ -47,7 +47,8 @@ struct Console: Sendable {
     /// Nobody reads what we write (`taut … | head`): an end, not a failure.
     struct ReaderGone: Error {}
 
-    private static func put(_ text: String, to descriptor: Int32) -> Bool {
+    /// Writes all of `text`; false once nobody reads any more.
+    static func put(_ text: String, to descriptor: Int32) -> Bool {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             // The pointer lives for the call, and the count is that of its bytes.

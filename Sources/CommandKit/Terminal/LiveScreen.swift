@@ -1,94 +1,174 @@
-// The alternate screen for `taut watch`: entered, drawn over without flicker, and always left as it was found.
+// The terminal of `taut watch`: alternate screen, raw keys, signals as values; always left as it was found.
 
 internal import CLinux
 internal import Glibc
+internal import LinuxSystem
 
-/// Owns the terminal while it lives: raw keys, alternate screen, no cursor. Ends are polled, never caught half-way: the
-/// signals that would kill us are blocked and waited for, so that the terminal is restored on each of them.
+/// Owns the terminal while it lives. The signals that would end or stop us are blocked and read from a descriptor, so
+/// that the terminal is restored before any of them has its way.
 struct LiveScreen: ~Copyable {
-    private let saved: termios?
-    private let signals: sigset_t
+    /// Where keys come from; nil where there is no terminal to read from.
+    let keys: Int32?
+    private let opened: OwnedDescriptor?
+    private let signalDescriptor: OwnedDescriptor
+    private var saved: termios?
+    private var isEntered = false
+    /// The SIGCONT that ended our own stop is still to be read; it tells nothing new.
+    private var expectsResume = false
+    /// The picture on the terminal; nil where it is not known.
+    private var shown: [String]?
 
-    enum Event: Hashable, Sendable { case tick, quit, redraw }
+    /// What arrived from outside.
+    enum Signal: Hashable, Sendable { case end, stop, resume, resize }
 
-    init() {
-        var settings = termios()
-        if isatty(STDIN_FILENO) == 1, unsafe tcgetattr(STDIN_FILENO, &settings) == 0 {
-            saved = settings
-            // ISIG stays off, so that Ctrl-C is a key like q.
-            settings.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG)
-            _ = unsafe tcsetattr(STDIN_FILENO, TCSANOW, &settings)
+    init() throws(SystemError) {
+        if isatty(STDIN_FILENO) == 1 {
+            keys = STDIN_FILENO
+            opened = nil
         } else {
-            saved = nil
+            // Standard input is a file or a pipe: keys come from the controlling terminal, as with a pager.
+            let number = unsafe open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY)
+            keys = number < 0 ? nil : number
+            opened = number < 0 ? nil : OwnedDescriptor(owning: number)
         }
-        signals = LiveScreen.endingSignals()
-        var set = signals
-        _ = unsafe sigprocmask(SIG_BLOCK, &set, nil)
-        LiveScreen.put("\u{1B}[?1049h\u{1B}[?25l\u{1B}[2J")
+        var set = Self.signals(Self.taken)
+        _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+        signalDescriptor = try Syscall.descriptor("signalfd") {
+            unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+        }
+        enter()
     }
 
     deinit {
-        LiveScreen.put("\u{1B}[?25h\u{1B}[?1049l")
-        if var saved { _ = unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved) }
-        var set = signals
-        _ = unsafe sigprocmask(SIG_UNBLOCK, &set, nil)
+        // `leave` is not callable on a value that ends; the few lines of it that matter are.
+        if isEntered { Self.restore(keys, saved) }
+        var set = Self.signals(Self.taken)
+        _ = unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
     }
 
-    /// Replaces the screen's content; longer content is cut at the last row.
-    func draw(_ lines: [String], rows: Int) {
-        var text = "\u{1B}[H"
-        for (index, line) in lines.prefix(max(1, rows)).enumerated() {
-            text += (index == 0 ? "" : "\r\n") + line + "\u{1B}[K"
+    var signalNumber: Int32 { signalDescriptor.rawValue }
+
+    // MARK: Drawing
+
+    /// Replaces the picture; only lines that differ are written.
+    mutating func draw(_ lines: [String], columns: Int) {
+        Self.put(ScreenDiff.update(from: shown, to: lines, columns: columns))
+        shown = lines
+    }
+
+    /// The next picture is drawn whole.
+    mutating func forget() { shown = nil }
+
+    // MARK: Keys and signals
+
+    /// The bytes that wait to be read; nil where the terminal is gone.
+    func readKeys() -> [UInt8]? {
+        guard let keys else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        switch Syscall.attempt({ unsafe bytes.withUnsafeMutableBytes { unsafe read(keys, $0.baseAddress, $0.count) } })
+        {
+        case .value(let count): return count > 0 ? Array(bytes.prefix(count)) : nil
+        case .wouldBlock: return []
+        case .failed: return nil
         }
-        LiveScreen.put(text + "\u{1B}[J")
     }
 
-    /// Waits up to `milliseconds` for a key, a change of the size, or an ending signal.
-    func wait(milliseconds: Int, size: TerminalSize?) -> Event {
-        var remaining = milliseconds
-        while remaining > 0 {
-            let slice = min(remaining, 100)
-            remaining -= slice
-            if readsQuit(milliseconds: slice) || hasEndingSignal() { return .quit }
-            if TerminalSize.current(STDOUT_FILENO) != size { return .redraw }
+    mutating func readSignals() -> [Signal] {
+        var found: [Signal] = []
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        while unsafe read(signalDescriptor.rawValue, &info, size) == size {
+            switch Int32(info.ssi_signo) {
+            case SIGTSTP: found.append(.stop)
+            case SIGCONT:
+                if !expectsResume { found.append(.resume) }
+                expectsResume = false
+            case SIGWINCH: found.append(.resize)
+            default: found.append(.end)
+            }
         }
-        return .tick
+        return found
     }
 
-    private func readsQuit(milliseconds: Int) -> Bool {
-        guard saved != nil else {
-            _ = usleep(UInt32(milliseconds) * 1_000)
-            return false
+    // MARK: Coming and going
+
+    /// Gives the terminal back and stops, as Ctrl-Z does; goes on where it was when continued.
+    ///
+    /// - Parameter wholeGroup: the key was pressed, which without raw keys stops every process of the job.
+    mutating func suspend(wholeGroup: Bool) {
+        leave()
+        var stop = Self.signals([SIGTSTP])
+        _ = unsafe pthread_sigmask(SIG_UNBLOCK, &stop, nil)
+        _ = kill(wholeGroup ? 0 : getpid(), SIGTSTP)
+        _ = unsafe pthread_sigmask(SIG_BLOCK, &stop, nil)
+        expectsResume = true
+        enter()
+    }
+
+    /// Takes the terminal, or takes it again after somebody else had it.
+    mutating func enter() {
+        if let keys {
+            var settings = termios()
+            if !isEntered, unsafe tcgetattr(keys, &settings) == 0 { saved = settings }
+            if var raw = saved {
+                // Without ISIG, Ctrl-C and Ctrl-Z are keys like q; without IXON, Ctrl-S does not freeze the picture.
+                raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
+                raw.c_iflag &= ~tcflag_t(IXON)
+                _ = unsafe tcsetattr(keys, TCSANOW, &raw)
+            }
         }
-        var descriptor = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&descriptor, 1, Int32(milliseconds)) > 0 else { return false }
-        var keys = [UInt8](repeating: 0, count: 64)
-        let count = unsafe keys.withUnsafeMutableBytes { unsafe read(STDIN_FILENO, $0.baseAddress, $0.count) }
-        // The terminal is gone: nobody watches.
-        guard count > 0 else { return true }
-        return keys.prefix(count).contains { [0x03, 0x04, UInt8(ascii: "q"), UInt8(ascii: "Q")].contains($0) }
+        // Somebody stopped us without asking: the terminal may be in either screen, and is put into a known one.
+        if isEntered { Self.put("\u{1B}[?1049l") }
+        isEntered = true
+        shown = nil
+        // No wrapping: a character that is wider than we think must not push the rest down.
+        Self.put("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l")
     }
 
-    private func hasEndingSignal() -> Bool {
-        var set = signals
-        var immediately = timespec(tv_sec: 0, tv_nsec: 0)
-        return unsafe sigtimedwait(&set, nil, &immediately) > 0
+    private mutating func leave() {
+        guard isEntered else { return }
+        isEntered = false
+        Self.restore(keys, saved)
     }
 
-    private static func endingSignals() -> sigset_t {
+    private static func restore(_ keys: Int32?, _ saved: termios?) {
+        // From the background the terminal is another's; and nothing may stop us half-way.
+        let descriptor = keys ?? STDOUT_FILENO
+        guard tcgetpgrp(descriptor) == getpgrp() || tcgetpgrp(descriptor) < 0 else { return }
+        var output = signals([SIGTTOU])
+        _ = unsafe pthread_sigmask(SIG_BLOCK, &output, nil)
+        put("\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l")
+        if let keys, var saved {
+            _ = tcflush(keys, TCIFLUSH)
+            _ = unsafe tcsetattr(keys, TCSANOW, &saved)
+        }
+        _ = unsafe pthread_sigmask(SIG_UNBLOCK, &output, nil)
+    }
+
+    private static let taken = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH]
+
+    private static func signals(_ numbers: [Int32]) -> sigset_t {
         var set = sigset_t()
         _ = unsafe sigemptyset(&set)
-        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { _ = unsafe sigaddset(&set, signal) }
+        for number in numbers { _ = unsafe sigaddset(&set, number) }
         return set
     }
 
     private static func put(_ text: String) {
-        let bytes = Array(text.utf8)
-        var start = 0
-        while start < bytes.count {
-            let count = unsafe bytes[start...].withUnsafeBytes { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count < 0, errno != EINTR, errno != EAGAIN { return }
-            start += max(0, count)
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let result = Syscall.attempt {
+                // The pointer lives for the call, and the count is that of its bytes.
+                unsafe bytes.withUnsafeBytes { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            }
+            switch result {
+            case .value(let count): bytes = bytes.dropFirst(count)
+            case .failed: return
+            case .wouldBlock:
+                var ready = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                // A terminal that takes nothing for this long is not worth hanging for.
+                guard unsafe poll(&ready, 1, 2_000) > 0 else { return }
+            }
         }
     }
 }

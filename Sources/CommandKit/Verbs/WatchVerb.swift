@@ -9,8 +9,10 @@ struct WatchVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "The status, live; q or Ctrl-C ends it.",
         discussion: """
-            On a terminal it takes the whole screen and gives it back; else it prints the table again and again, with \
-            --json a line of JSON each time. Waits for a daemon that is not up yet.
+            On a terminal it takes the whole screen and gives it back: arrows or j and k move, Enter looks at a target, \
+            Esc goes back, s sorts and S turns the order, / filters, p pauses, ? lists all keys. Else it prints the \
+            table again and again, with --json a line of JSON each time. Waits for a daemon that is not up yet; on the \
+            screen every state is unknown while none answers.
             """)
 
     @OptionGroup var global: GlobalOptions
@@ -33,58 +35,42 @@ struct WatchVerb: ParsableCommand {
 
     func run() throws {
         let console = global.console
-        if console.isTerminal, !global.json {
-            live(console)
-        } else {
-            try repeated(console)
-        }
+        let isDumb = CommandContext.current.environment["TERM"] == "dumb"
+        guard console.isTerminal, !global.json, !isDumb else { return try repeated(console) }
+        try WatchSession(
+            global: global, names: targets, interval: interval.duration, count: count, palette: console.palette
+        ).run()
     }
 
     private var milliseconds: Int { Int(interval.duration.clampedNanoseconds / 1_000_000) }
 
-    private func live(_ console: Console) {
-        let screen = LiveScreen()
-        var looks = 0
-        var lines: [String] = []
-        var event = LiveScreen.Event.tick
-        while event != .quit {
-            let size = TerminalSize.current(STDOUT_FILENO)
-            lines = self.lines(palette: console.palette, width: size?.columns)
-            let hint = console.palette.paint("q ends", .dim)
-            screen.draw(lines + ["", hint], rows: size?.rows ?? 24)
-            if event == .tick { looks += 1 }
-            if count > 0, looks >= count { return }
-            event = screen.wait(milliseconds: milliseconds, size: size)
-        }
-    }
-
     private func repeated(_ console: Console) throws {
         var looks = 0
         while true {
-            if global.json {
-                if let report = try? MonitorSource(global).status().report {
-                    try console.line(JSONValue(encoding: report).text(pretty: false))
+            let clock = CommandContext.current.clock
+            var lines = ["\(clock.full(clock.now)) \(clock.zoneText)"]
+            do {
+                let answer = try MonitorSource(global).status()
+                let shown = targets.isEmpty ? nil : try targets.map { try TargetLookup.find($0, in: answer.report) }
+                if global.json {
+                    var report = answer.report
+                    if let shown { report.targets = shown }
+                    lines = [try JSONValue(encoding: report).text(pretty: false)]
+                } else {
+                    let renderer = StatusRenderer(
+                        palette: console.palette, width: console.width, clock: clock, sourceNote: answer.note)
+                    lines += renderer.lines(answer.report, targets: shown) + [""]
                 }
-            } else {
-                try console.lines(lines(palette: console.palette, width: console.width) + [""])
+            } catch let error as CommandError {
+                // A wrong name does not become right by waiting.
+                if error.code == 2 { throw error }
+                let text = HostileText.line("waiting: \(error)")
+                lines = global.json ? [] : lines + [console.width.map { DisplayWidth.cut(text, to: $0) } ?? text, ""]
             }
+            try console.lines(lines)
             looks += 1
             if count > 0, looks >= count { return }
             _ = usleep(UInt32(clamping: milliseconds * 1_000))
-        }
-    }
-
-    private func lines(palette: Palette, width: Int?) -> [String] {
-        let clock = CommandContext.current.clock
-        do {
-            let answer = try MonitorSource(global).status()
-            let shown = targets.isEmpty ? nil : try targets.map { try TargetLookup.find($0, in: answer.report) }
-            let renderer = StatusRenderer(
-                palette: palette, width: width, clock: clock, sourceNote: answer.note)
-            return ["\(clock.full(clock.now)) \(clock.zoneText)"] + renderer.lines(answer.report, targets: shown)
-        } catch {
-            let text = HostileText.line("waiting: \((error as? CommandError)?.description ?? "\(error)")")
-            return ["\(clock.full(clock.now)) \(clock.zoneText)", width.map { DisplayWidth.cut(text, to: $0) } ?? text]
         }
     }
 }
