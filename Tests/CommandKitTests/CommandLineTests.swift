@@ -44,7 +44,8 @@ import Testing
         try expectSnapshot("help", [TautCommand.helpMessage(columns: 80)])
         let verbs: [(String, any ParsableCommand.Type)] = [
             ("status", StatusVerb.self), ("watch", WatchVerb.self), ("why", WhyVerb.self), ("check", CheckVerb.self),
-            ("history", HistoryVerb.self), ("graph", GraphVerb.self), ("flows", FlowsVerb.self),
+            ("history", HistoryVerb.self), ("graph", GraphVerb.self), ("compare", CompareVerb.self),
+            ("flows", FlowsVerb.self),
             ("probe", ProbeVerb.self), ("analyze", AnalyzeVerb.self), ("incidents", IncidentsVerb.self),
             ("ack", AckVerb.self), ("silence", SilenceVerb.self), ("silences", SilencesVerb.self),
             ("config", ConfigVerb.self), ("config-check", ConfigVerb.Check.self),

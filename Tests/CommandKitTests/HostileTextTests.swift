@@ -1,5 +1,6 @@
 import Control
 import Model
+import Storing
 import Testing
 import Wire
 
@@ -63,6 +64,7 @@ private struct HostileWorld {
     var event: MonitorEvent
     var analysis: AnalysisReport
     var history: HistorySeries
+    var comparison: Comparison
 
     init(_ text: () -> String) {
         target = Fixtures.target(
@@ -109,6 +111,11 @@ private struct HostileWorld {
         history.probe = text()
         history.level = text()
         history.gaps[0].text = text()
+        var figures = CompareTests.figures(CompareTests.hour(40), probe: text())
+        figures.addresses = [text()]
+        comparison = CompareTests.comparison(
+            [figures], [CompareTests.figures(CompareTests.hour(40), probe: text())], target: text())
+        comparison.windows[0].name = text()
     }
 
     func lines(width: Int?) throws -> [String] {
@@ -130,6 +137,9 @@ private struct HostileWorld {
         lines += historyRenderer.lines(history) + historyRenderer.csv(history)
         lines += GraphRenderer(palette: .plain, clock: clock, width: width ?? 60, height: 8).lines(history)
         lines += analysisRenderer.lines(analysis, by: .service)
+        let compareRenderer = CompareRenderer(palette: .plain, width: width, clock: clock)
+        lines += compareRenderer.lines(comparison)
+        lines.append(compareRenderer.json(comparison, generated: Fixtures.now).text(pretty: false))
         lines.append(
             CheckResult(
                 target, generated: Fixtures.now, warning: CheckThreshold(), critical: CheckThreshold(), clock: clock

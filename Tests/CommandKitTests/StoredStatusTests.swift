@@ -109,7 +109,7 @@ import Wire
             #expect(status.notes == "taut: no target \"vpn-wset\"; did you mean \"vpn-west\"?\n")
             let history = run(["history", "gw", "--probe", "icpm"], path)
             #expect(history.code == 2)
-            #expect(history.notes.contains("did you mean icmp?"))
+            #expect(history.notes.contains("did you mean \"icmp\"?"))
         }
     }
 

@@ -62,7 +62,7 @@ struct ConfigVerb: ParsableCommand {
 
         @OptionGroup var global: GlobalOptions
 
-        @Argument(help: "The target's id.")
+        @Argument(help: "The target's id.", completion: TargetCompletion.configured)
         var target: String
 
         @Option(help: ArgumentHelp("The config file.", valueName: "file"), completion: .file())

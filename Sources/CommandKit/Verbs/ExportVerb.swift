@@ -21,10 +21,12 @@ struct ExportVerb: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var range: RangeOptions
 
-    @Argument(help: "The target's id or title; all where not given.")
+    @Argument(help: "The target's id or title; all where not given.", completion: TargetCompletion.kind)
     var target: String?
 
-    @Option(help: ArgumentHelp("Only this probe.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("Only this probe.", valueName: "id"),
+        completion: TargetCompletion.probes)
     var probe: String?
 
     @Option(help: "The form of the lines.")

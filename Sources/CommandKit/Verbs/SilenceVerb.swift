@@ -11,7 +11,7 @@ struct SilenceVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "A target's id, or a glob with *.")
+    @Argument(help: "A target's id, or a glob with *.", completion: TargetCompletion.kind)
     var match: String?
 
     @Option(name: .customLong("for"), help: ArgumentHelp("How long: 30m, 2h, 3d.", valueName: "duration"))
