@@ -21,7 +21,7 @@ enum TargetCompletion {
     private static let patience: Duration = .milliseconds(300)
 
     /// Only names that no shell reads anything into: a title or a hook's name may hold whatever its writer liked.
-    private static func offer(_ names: [String], _ prefix: String) -> [String] {
+    static func offer(_ names: [String], _ prefix: String) -> [String] {
         let plain = names.filter { name in
             !name.isEmpty
                 && name.utf8.allSatisfy { byte in
