@@ -78,7 +78,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(3_600, 80, 60), (86_400, 96, 900), (7 * 86_400, 49, 21_600), (60, 100, 1)])
+    @Test(arguments: [
+        (3_600, 80, 60), (86_400, 96, 900), (7 * 86_400, 49, 14_400), (8 * 86_400, 30, 28_800), (60, 100, 1),
+    ])
     func stepsAreRound(range: Int, columns: Int, step: Int) {
         let range = TimeRange(unchecked: Fixtures.now - .seconds(range), until: Fixtures.now)
         #expect(GraphRenderer.step(for: range, columns: columns) == .seconds(step))

@@ -112,7 +112,7 @@ final class Reading: NSObject, XMLParserDelegate {
         series.rows[5].maximum = 900_000_000
         #expect(Self.texts(Self.scene(series)).contains { $0.hasPrefix("up to 900 ms (") })
         let lines = GraphRenderer(palette: .plain, clock: Fixtures.clock, width: 60, height: 12).lines(series)
-        #expect(lines.contains { $0.hasPrefix("up to 900 ms (") })
+        #expect(lines.contains { $0.contains("; up to 900 ms (") })
     }
 
     /// Whatever a name holds, the document is well-formed, has no element or attribute of the name's making, and no

@@ -28,8 +28,9 @@ struct GraphRenderer {
     static func step(for range: TimeRange, columns: Int) -> Duration {
         let wanted = (range.until - range.since).inSeconds / Double(max(1, columns))
         let steps = [
-            1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
-            172_800, 604_800, 1_209_600, 2_592_000,
+            1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 300, 600, 900, 1_200, 1_800, 2_400, 3_600, 7_200, 10_800,
+            14_400,
+            21_600, 28_800, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000,
         ]
         return .seconds(steps.first { Double($0) >= wanted } ?? Int((wanted / 2_592_000).rounded(.up)) * 2_592_000)
     }
@@ -37,11 +38,7 @@ struct GraphRenderer {
     func lines(_ series: HistorySeries) -> [String] {
         let columns = columns(of: series)
         let probe = series.probe.map { " \($0)" } ?? ""
-        var lines = [
-            HostileText.line(
-                "\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone)), a column each "
-                    + "\(Figures.span(seconds: series.step.inSeconds))")
-        ]
+        var lines = [HostileText.line("\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone))")]
         guard let scale = Scale(columns, rows: height) else {
             lines.append("no round-trip time in this range")
             lines += footer(columns, series: series)
@@ -103,10 +100,9 @@ struct GraphRenderer {
         ]
         if columns.contains(where: { lossMark($0) != " " }) { lines.append(line("loss", " ", loss)) }
         if columns.contains(where: { unknownMark($0) != " " }) { lines.append(line("unknown", " ", unknown)) }
-        if let note { lines.append(note) }
-        return lines + [
-            palette.paint("median ⠒  min to p95 ▒  to max ░  loss ▁ to █  nothing measured ?", .dim)
-        ]
+        let source = "a column is \(Figures.span(seconds: series.step.inSeconds)), from \(series.level) data"
+        lines.append(HostileText.line(([source] + [note].compactMap { $0 }).joined(separator: "; ")))
+        return lines + [palette.paint("median ⠒  min to p95 ▒  to max ░  loss ▁ to █  unknown ?, partly ·", .dim)]
     }
 
     private func lossMark(_ bucket: HistoryRow) -> String {

@@ -45,9 +45,11 @@ struct ExportVerb: ParsableCommand {
         var buffer = LineBatch(console: console)
         if let header = lines.header { try buffer.add(header) }
         do {
-            let one = try target.map { try TargetLookup.find($0, in: reader.targets(includingInactive: true)).id }
+            let known = try reader.targets(includingInactive: true)
+            let one = try target.map { try TargetLookup.find($0, in: known) }
+            if let probe, let one { try TargetLookup.check(probe: probe, of: one) }
             let damaged = try reader.eachResult(
-                of: one, probe: probe, since: resolved?.since, until: resolved?.until
+                of: one?.id, probe: probe, since: resolved?.since, until: resolved?.until
             ) { result in
                 try buffer.add(lines.line(result))
             }
