@@ -121,6 +121,11 @@ import Wire
         let renderer = CompareRenderer(palette: .plain, width: 80, clock: Fixtures.clock)
         let lines = renderer.lines(comparison)
         try expectSnapshot("compare", lines)
+        // The README shows the same.
+        let readme = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("README.md")
+        let shown = try String(contentsOf: readme, encoding: .utf8)
+        #expect(shown.contains(lines.prefix(12).joined(separator: "\n")))
         // The verdict is prose, which a terminal may wrap.
         for line in lines.dropFirst() { #expect(DisplayWidth.of(line) <= 80) }
         try expectSnapshot("compare-json", [renderer.json(comparison, generated: Fixtures.now).text(pretty: true)])

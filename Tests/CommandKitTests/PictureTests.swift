@@ -124,7 +124,7 @@ final class Reading: NSObject, XMLParserDelegate {
             "\u{FFFE}", "\u{FFFF}", "\u{85}", "\u{202E}", "漢", "🎉", "<svg onload=x>", "&", "<?xml?>", "<![CDATA[",
         ]
         let plain = try #require(Reading.of(SceneSVG(theme: nil).text(Self.scene(width: 4_000))))
-        for _ in 0..<100 {
+        for round in 0..<100 {
             func text() -> String {
                 (0..<Int.random(in: 1...8, using: &generator))
                     .map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()
@@ -142,6 +142,7 @@ final class Reading: NSObject, XMLParserDelegate {
                     $0 == "\n" || $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value)
                 })
             #expect(!document.unicodeScalars.contains("\u{202E}"))
+            if round % 10 == 0 { #expect(try ScenePNG(theme: .light).bytes(Self.scene(series)).count > 1_000) }
         }
     }
 
