@@ -130,6 +130,9 @@ private struct HostileWorld {
         let analysisRenderer = AnalysisRenderer(palette: .plain, width: width)
         let historyRenderer = HistoryRenderer(palette: .plain, width: width, clock: clock)
         var lines = StatusRenderer(palette: .plain, width: width, clock: clock, sourceNote: event.text).lines(report)
+        let compareRenderer = CompareRenderer(palette: .plain, width: width, clock: clock)
+        lines += compareRenderer.lines(comparison)
+        lines.append(compareRenderer.json(comparison, generated: Fixtures.now).text(pretty: false))
         lines += FlowsRenderer(palette: .plain, width: width, clock: clock).lines(flows)
         lines += IncidentsRenderer(palette: .plain, width: width, clock: clock).lines([incident])
         lines += SilencesRenderer(palette: .plain, width: width, clock: clock).lines([silence])
@@ -137,9 +140,6 @@ private struct HostileWorld {
         lines += historyRenderer.lines(history) + historyRenderer.csv(history)
         lines += GraphRenderer(palette: .plain, clock: clock, width: width ?? 60, height: 8).lines(history)
         lines += analysisRenderer.lines(analysis, by: .service)
-        let compareRenderer = CompareRenderer(palette: .plain, width: width, clock: clock)
-        lines += compareRenderer.lines(comparison)
-        lines.append(compareRenderer.json(comparison, generated: Fixtures.now).text(pretty: false))
         lines.append(
             CheckResult(
                 target, generated: Fixtures.now, warning: CheckThreshold(), critical: CheckThreshold(), clock: clock

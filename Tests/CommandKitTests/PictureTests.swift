@@ -121,7 +121,8 @@ final class Reading: NSObject, XMLParserDelegate {
         var generator = SplitMix(seed: 5)
         let pieces = [
             "</title>", "<script>alert(1)</script>", "]]>", "<!--", "&amp;", "&#0;", "\"", "'", "\u{0}", "\u{1B}[2J",
-            "\u{FFFE}", "\u{FFFF}", "\u{85}", "\u{202E}", "漢", "🎉", "<svg onload=x>", "&", "<?xml?>", "<![CDATA[",
+            "\u{FFFE}", "\u{FFFF}", "\u{1FFFE}", "\u{85}", "\u{202E}", "漢", "🎉", "<svg onload=x>", "&",
+            "<?xml?>", "<![CDATA[",
         ]
         let plain = try #require(Reading.of(SceneSVG(theme: nil).text(Self.scene(width: 4_000))))
         for round in 0..<100 {

@@ -27,7 +27,7 @@ struct GraphScene {
     private var stripBottom: Double { stripTop + Self.stripHeight }
 
     func scene() -> Scene {
-        let name = HostileText.line([series.target, series.probe].compactMap { $0 }.joined(separator: " "))
+        let name = Scene.text([series.target, series.probe].compactMap { $0 }.joined(separator: " "))
         var scene = Scene(width: width, height: height, title: name, summary: summary)
         scene.shapes.append(.rectangle(x: 0, y: 0, width: width, height: height, .paper))
         // About six units a character; what does not fit is cut.
@@ -38,7 +38,7 @@ struct GraphScene {
                 .text))
         scene.shapes.append(
             .text(
-                DisplayWidth.cut(HostileText.line(subtitle), to: max(8, room)), x: Self.right, y: 40,
+                DisplayWidth.cut(Scene.text(subtitle), to: max(8, room)), x: Self.right, y: 40,
                 size: Self.textSize, bold: false, .start, .faint))
         let scale = GraphRenderer.Scale(series.rows, rows: max(4, Int((plotBottom - Self.top) / 12)))
         addUnknown(to: &scene)
@@ -63,7 +63,7 @@ struct GraphScene {
         let times = medians.min().flatMap { low in
             medians.max().map { "medians \(Figures.time(nanoseconds: low)) to \(Figures.time(nanoseconds: $0))" }
         }
-        return HostileText.line(([subtitle, loss] + [times].compactMap { $0 }).joined(separator: "; "))
+        return Scene.text(([subtitle, loss] + [times].compactMap { $0 }).joined(separator: "; "))
     }
 
     // MARK: places
@@ -219,6 +219,6 @@ struct GraphScene {
     }
 
     private func label(_ text: String, x: Double, y: Double, _ anchor: Scene.Anchor) -> Scene.Shape {
-        .text(HostileText.line(text), x: x, y: y, size: Self.textSize, bold: false, anchor, .faint)
+        .text(Scene.text(text), x: x, y: y, size: Self.textSize, bold: false, anchor, .faint)
     }
 }

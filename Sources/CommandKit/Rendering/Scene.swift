@@ -21,6 +21,20 @@ struct Scene: Hashable, Sendable {
         case text(String, x: Double, y: Double, size: Double, bold: Bool, Anchor, Ink)
     }
 
+    /// Text that every format takes: what could act on a terminal, and what is no character (U+FFFE; XML and cairo refuse
+    /// it), as `\u{…}`.
+    static func text(_ text: String) -> String {
+        var result = ""
+        for scalar in HostileText.line(text).unicodeScalars {
+            if (0xFDD0...0xFDEF).contains(scalar.value) || scalar.value & 0xFFFE == 0xFFFE {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
     var width: Double
     var height: Double
     /// For those who hear a drawing.

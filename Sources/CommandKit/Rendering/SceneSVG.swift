@@ -67,7 +67,8 @@ struct SceneSVG {
         return String(short.hasSuffix(".") ? short.dropLast() : short)
     }
 
-    /// Text as XML 1.0 takes it: five characters by name, and what no document may hold (2.2, Char) as `\u{…}`.
+    /// Text as XML 1.0 takes it: five characters by name, and what no document may hold (2.2, Char) as `\u{…}`, should a
+    /// scene have it.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

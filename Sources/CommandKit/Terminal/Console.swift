@@ -11,8 +11,6 @@ struct Console: Sendable {
     var isTerminal: Bool
     /// Takes text as it is; false once nobody reads any more.
     var write: @Sendable (String) -> Bool
-    /// Takes bytes that are no text: pictures.
-    var writeBytes: @Sendable ([UInt8]) -> Bool = { Console.put($0, to: STDOUT_FILENO) }
     /// For what is not the answer: warnings, progress, the resolved range of a CSV.
     var note: @Sendable (String) -> Void
     /// Replaces the line of progress, an empty text removes it; nil where nobody watches standard error.
@@ -44,23 +42,13 @@ struct Console: Sendable {
         guard write(lines.joined(separator: "\n") + "\n") else { throw ReaderGone() }
     }
 
-    /// What is no text, as it is; never to a terminal, which would take it for commands.
-    func bytes(_ bytes: [UInt8]) throws {
-        if isTerminal {
-            throw CommandError.usage("a picture cannot go to a terminal; name a file, or redirect standard output")
-        }
-        guard writeBytes(bytes) else { throw ReaderGone() }
-    }
-
     func json(_ value: JSONValue) throws { try line(value.text(pretty: true)) }
 
     /// Nobody reads what we write (`taut … | head`): an end, not a failure.
     struct ReaderGone: Error {}
 
-    private static func put(_ text: String, to descriptor: Int32) -> Bool { put(Array(text.utf8), to: descriptor) }
-
-    private static func put(_ whole: [UInt8], to descriptor: Int32) -> Bool {
-        var bytes = whole[...]
+    private static func put(_ text: String, to descriptor: Int32) -> Bool {
+        var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             // The pointer lives for the call, and the count is that of its bytes.
             let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }

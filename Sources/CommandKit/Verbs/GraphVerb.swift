@@ -97,7 +97,7 @@ struct GraphVerb: ParsableCommand {
         let range = series.range.text(timeZone: timeZone)
         for picture in pictures {
             if picture.file == "-" {
-                try console.bytes(picture.bytes)
+                try PictureFile.print(picture.bytes, console)
                 console.note(range)
             } else {
                 try PictureFile.write(picture.bytes, to: picture.file)
@@ -137,6 +137,18 @@ struct PictureSize: ExpressibleByArgument, Hashable {
 
 /// Writes a picture whole or not at all: a page that shows it never sees half of one.
 enum PictureFile {
+    /// To standard output, but never to a terminal, which would take it for commands.
+    static func print(_ bytes: [UInt8], _ console: Console) throws {
+        if console.isTerminal {
+            throw CommandError.usage("a picture cannot go to a terminal; name a file, or redirect standard output")
+        }
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+        } catch {
+            throw Console.ReaderGone()
+        }
+    }
+
     static func write(_ bytes: [UInt8], to file: String) throws {
         do {
             try Data(bytes).write(to: URL(fileURLWithPath: file), options: .atomic)
