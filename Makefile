@@ -6,7 +6,7 @@ SYSCONFDIR ?= /etc
 
 BUILD_PACKAGES = libpcap-dev libsqlite3-dev libssl-dev pkg-config
 TEST_PACKAGES = $(BUILD_PACKAGES) iproute2 iputils-ping nftables procps util-linux strace sqlite3 tcpdump openssl \
-	shellcheck mandoc systemd valgrind
+	shellcheck mandoc systemd valgrind zsh fish libcairo2
 # What reads and times the same captures, for a comparison sample by sample.
 COMPARE_PACKAGES = tcptrace tshark python3
 BENCH_PACKAGES = $(BUILD_PACKAGES) valgrind time tcptrace argus-server util-linux iproute2
@@ -18,6 +18,11 @@ RELEASE = swift build -c release --static-swift-stdlib --no-color-diagnostics -X
 ENGINE = TAUTLINE_MODULES=tautbench $(RELEASE) --scratch-path .build-bench
 RELEASE_DIR = $(shell $(RELEASE) --show-bin-path 2>/dev/null)
 
+# Where Debian's shells look for completions.
+BASH_COMPLETION = $(PREFIX)/share/bash-completion/completions/taut
+ZSH_COMPLETION = $(PREFIX)/share/zsh/vendor-completions/_taut
+FISH_COMPLETION = $(PREFIX)/share/fish/vendor_completions.d/taut.fish
+
 .PHONY: help build run test fuzz lint demo bench bench-check bench-live compare-tcptrace install uninstall clean \
 	packages test-packages
 
@@ -28,7 +33,7 @@ help:
 	@echo "make demo      the lab: a network of its own where one service degrades and one dies (root)"
 	@echo "make build     both programs, release"
 	@echo "make bench     taut analyze beside libpcap's empty loop, tcptrace and argus, on the same files"
-	@echo "make install   DESTDIR= PREFIX=$(PREFIX): programs, unit, users, config, manual pages"
+	@echo "make install   DESTDIR= PREFIX=$(PREFIX): programs, unit, users, config, manual pages, completions"
 	@echo "make lint      format, shell scripts, unit, manual pages"
 	@echo "make clean     remove what was built, and .run"
 
@@ -103,6 +108,17 @@ install:
 	@for page in docs/man/*.[158]; do \
 		install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}" || exit 1; \
 	done
+	@# A file that is there must not keep an old version of itself: written anew, and whole or not at all.
+	@for shell in bash zsh fish; do \
+		case $$shell in \
+		bash) script=$(BASH_COMPLETION) ;; \
+		zsh) script=$(ZSH_COMPLETION) ;; \
+		fish) script=$(FISH_COMPLETION) ;; \
+		esac; \
+		install -d "$(DESTDIR)$$(dirname "$$script")" && \
+			"$(RELEASE_DIR)/taut" --generate-completion-script $$shell >"$(DESTDIR)$$script.new" && \
+			chmod 0644 "$(DESTDIR)$$script.new" && mv "$(DESTDIR)$$script.new" "$(DESTDIR)$$script" || exit 1; \
+	done
 	@test -n "$(DESTDIR)" || \
 		echo "now: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable --now tautd"
 
@@ -110,7 +126,8 @@ install:
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/tautd" "$(DESTDIR)$(PREFIX)/bin/taut" \
 		"$(DESTDIR)$(PREFIX)/lib/systemd/system/tautd.service" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/tautline.conf" \
-		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tautline.conf"
+		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/tautline.conf" "$(DESTDIR)$(BASH_COMPLETION)" \
+		"$(DESTDIR)$(ZSH_COMPLETION)" "$(DESTDIR)$(FISH_COMPLETION)"
 	@for page in docs/man/*.[158]; do \
 		rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done

@@ -137,7 +137,10 @@ let package = Package(
             ], resources: [.copy("Snapshots")]),
         tests(
             "DaemonKitTests",
-            ["DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport"]),
+            [
+                "DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport",
+                arguments,
+            ]),
         tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),
         tests("SystemTests", ["TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),

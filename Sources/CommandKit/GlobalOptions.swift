@@ -63,6 +63,7 @@ struct DurationArgument: ExpressibleByArgument {
 
     var defaultValueDescription: String {
         let milliseconds = duration.clampedNanoseconds / 1_000_000
+        if milliseconds > 0, milliseconds % 3_600_000 == 0 { return "\(milliseconds / 3_600_000)h" }
         return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
     }
 }

@@ -18,7 +18,10 @@ struct TautCommand: ParsableCommand {
             CommandGroup(
                 name: "State", subcommands: [StatusVerb.self, WatchVerb.self, WhyVerb.self, CheckVerb.self]),
             CommandGroup(
-                name: "Figures", subcommands: [HistoryVerb.self, GraphVerb.self, FlowsVerb.self, ReportVerb.self]),
+                name: "Figures",
+                subcommands: [
+                    HistoryVerb.self, GraphVerb.self, CompareVerb.self, FlowsVerb.self, ReportVerb.self,
+                ]),
             CommandGroup(name: "Measuring", subcommands: [ProbeVerb.self, AnalyzeVerb.self]),
             CommandGroup(
                 name: "Incidents",

@@ -36,6 +36,7 @@ struct HistoryPlan {
             let isDaily = request.step >= 86_400_000_000_000
             self.request = isDaily ? request.aligned(to: .hours) : request.aligned(to: .days)
         }
+        self.request.reachesEnd = try Meta.integer(db, .lastAlive).map { request.until.nanoseconds >= $0 } ?? false
         // Bounded by what is stored: a window may reach over centuries.
         guard let stored = try HistoryPlan.stored(db, series) else { return }
         let from = max(self.request.since.seconds, stored.lowerBound)
@@ -58,8 +59,11 @@ struct HistoryPlan {
         let since = Hour.start(of: request.since)
         for one in series where level != .days {
             let day = try FigureRow.first(db, .days, series: one.id, from: FigureRow.Level.days.start(of: since))
+            // Hours are deleted from the oldest on. That none follows says nothing: the series may have ended (a name
+            // that resolves anew), or nobody measured.
+            let oldest = try FigureRow.first(db, .hours, series: one.id, from: .min)
+            if let day, day < request.until.seconds, day.addingSaturated(86_400) <= oldest ?? .max { level = .days }
             let first = try FigureRow.first(db, .hours, series: one.id, from: since)
-            if let day, day < request.until.seconds, day.addingSaturated(86_400) <= first ?? .max { level = .days }
             guard level == .raw, let first, first < request.until.seconds else { continue }
             let raw = try ChunkRows.first(
                 db, series: one.id, from: since.multipliedReportingOverflow(by: 1000).partialValue)

@@ -59,10 +59,8 @@ struct HistoryReading {
     }
 
     static func firstProbe(of target: TargetID, among series: [SeriesRow], _ db: Database) throws -> String? {
-        let row = try Row.fetchOne(db, sql: "SELECT probes FROM targets WHERE id = ?", arguments: [target.rawValue])
-        let configured = StoredText.decoded([ProbeColumn].self, from: row?.text(0)) ?? []
         let names = Set(series.map(\.key.probe))
-        return configured.map(\.id).first { names.contains($0) } ?? series.map(\.key.probe).min()
+        return try configuredProbes(of: target, db).first { names.contains($0) } ?? series.map(\.key.probe).min()
     }
 
     mutating func buckets(_ db: Database) throws -> [HistoryBucket] {
@@ -116,7 +114,7 @@ struct HistoryReading {
     }
 
     /// Adds one series: rows of its segments, single results at the edges, and what is not sealed yet.
-    private mutating func add(_ db: Database, _ one: SeriesRow, to figures: inout [RowFigures]) throws {
+    mutating func add(_ db: Database, _ one: SeriesRow, to figures: inout [RowFigures]) throws {
         let request = plan.request
         for segment in plan.segments {
             guard case .rows(let level) = segment.source else {

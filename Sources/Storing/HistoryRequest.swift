@@ -8,6 +8,8 @@ struct HistoryRequest: Sendable {
     var until: WallTime
     /// In nanoseconds, at least one millisecond; of uneven buckets the least width.
     var step: Int64
+    /// Whether nothing is stored from `until` on, so that a row that reaches beyond it holds nothing beyond it.
+    var reachesEnd = false
     /// The edges of uneven buckets, rising, the last one being `until`.
     private var edges: [WallTime]?
 
@@ -75,9 +77,8 @@ struct HistoryRequest: Sendable {
         let first = WallTime(seconds: start)
         let last = WallTime(seconds: start.addingSaturated(level.seconds)).nanoseconds.subtractingSaturated(1)
         // The window may end within the running hour.
-        guard let index = index(of: first), span(index).end.nanoseconds > min(last, until.nanoseconds - 1) else {
-            return nil
-        }
+        let reach = reachesEnd ? min(last, until.nanoseconds.subtractingSaturated(1)) : last
+        guard let index = index(of: first), span(index).end.nanoseconds > reach else { return nil }
         return index
     }
 }

@@ -44,7 +44,8 @@ import Testing
         try expectSnapshot("help", [TautCommand.helpMessage(columns: 80)])
         let verbs: [(String, any ParsableCommand.Type)] = [
             ("status", StatusVerb.self), ("watch", WatchVerb.self), ("why", WhyVerb.self), ("check", CheckVerb.self),
-            ("history", HistoryVerb.self), ("graph", GraphVerb.self), ("flows", FlowsVerb.self),
+            ("history", HistoryVerb.self), ("graph", GraphVerb.self), ("compare", CompareVerb.self),
+            ("flows", FlowsVerb.self),
             ("probe", ProbeVerb.self), ("analyze", AnalyzeVerb.self), ("incidents", IncidentsVerb.self),
             ("ack", AckVerb.self), ("silence", SilenceVerb.self), ("silences", SilencesVerb.self),
             ("config", ConfigVerb.self), ("config-check", ConfigVerb.Check.self),
@@ -123,6 +124,39 @@ import Testing
         #expect(TautProgram.globalsLast(["status", "--json"]) == ["status", "--json"])
         #expect(TautProgram.globalsLast(["--json"]) == ["--json"])
         #expect(Self.run(["--json", "version"]).output.hasPrefix("{\n  \"schema\": \"taut/version/1\""))
+    }
+
+    @Test func configExplainNamesErrorsNearestAndOrigins() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("taut-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("tautline.yaml").path
+        func write(_ interval: String) throws {
+            try """
+            defaults:
+              interval: \(interval)
+            targets:
+              crm:
+                kind: saas
+                address: 192.0.2.7
+                probes: [icmp]
+            """.write(toFile: file, atomically: true, encoding: .utf8)
+        }
+        try write("20s")
+        let explained = Self.run(["config", "explain", "crm", "--config", file])
+        #expect(explained.code == 0 && explained.output.contains("20s") && explained.output.contains("\(file):2:"))
+        let slip = Self.run(["config", "explain", "crn", "--config", file])
+        #expect(slip.code == 2 && slip.notes.contains("did you mean \"crm\"?"))
+        let copy = file + ".old"
+        try FileManager.default.copyItem(atPath: file, toPath: copy)
+        #expect(Self.run(["config", "diff", copy, file]).code == 0)
+        try write("30s")
+        let diff = Self.run(["config", "diff", copy, file])
+        #expect(diff.code == 1 && diff.output.contains("crm") && diff.output.contains("30s"))
+        try write("soon")
+        let broken = Self.run(["config", "explain", "crm", "--config", file])
+        #expect(broken.code == 1 && broken.notes.contains("\(file):2:"), "\(broken.notes)")
+        #expect(Self.run(["config", "diff", copy, "/nonexistent/x.yaml"]).code == 1)
     }
 
     @Test func watchRepeatsWhereThereIsNoTerminal() {

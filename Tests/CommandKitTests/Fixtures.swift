@@ -126,4 +126,16 @@ enum Fixtures {
                     text: "the monitor was not running")
             ])
     }
+
+    /// The same with values that no network has.
+    static func outlandish(_ extreme: Int64) -> HistorySeries {
+        var series = history
+        series.rows[3].minimum = extreme
+        series.rows[4].p50 = extreme
+        series.rows[5].p95 = extreme
+        series.rows[6].maximum = extreme
+        series.rows[7].lost = .max
+        series.rows[8].start = WallTime(nanoseconds: extreme)
+        return series
+    }
 }

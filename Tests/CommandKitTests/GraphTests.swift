@@ -25,7 +25,9 @@ import Testing
         let time = Array(lines[13])
         #expect(time[axis] == "└")
         #expect(time.count == axis + 1 + 24)
-        #expect(time[axis + 1] == "┬")
+        // A tick stands over the bucket that holds a round time: midnight and noon are hours 9.5 and 21.5.
+        let ticks = time.indices.filter { time[$0] == "┬" }.map { $0 - axis - 1 }
+        #expect(ticks == [9, 21])
         // One median mark a measured bucket, none in the gap.
         let marks: Set<Character> = ["⠉", "⠒", "⠤", "⣀"]
         for column in 0..<24 {
@@ -39,7 +41,8 @@ import Testing
         #expect(String(unknown[(axis + 1)...]) == String(repeating: " ", count: 9) + "??")
         // The label of a tick begins under the tick.
         let labels = Array(lines[14])
-        #expect(String(labels[(axis + 1)...].prefix(5)) == "14:30")
+        #expect(String(labels[(axis + 1 + 9)...].prefix(6)) == "Nov 24")
+        #expect(String(labels[..<axis]) == "UTC+01:00 ")
     }
 
     /// A higher median is never drawn below a lower one, and the row of a value holds it.
@@ -54,6 +57,10 @@ import Testing
         }
         #expect(scale.low <= 39_000_000)
         #expect(scale.high >= 98_000_000)
+        // Every mark has a row of its own that holds it, top and bottom included.
+        #expect(scale.labels.count == scale.marks.count)
+        #expect(scale.labels[0] == Figures.time(nanoseconds: scale.marks.last))
+        #expect(scale.labels[11] == Figures.time(nanoseconds: scale.marks.first))
     }
 
     @Test func nothingMeasuredIsSaidAndMarked() {
@@ -66,18 +73,14 @@ import Testing
 
     @Test func outlandishValuesDoNotTrap() {
         for extreme in [Int64.min, -1, 0, 1, .max] {
-            var series = Fixtures.history
-            series.rows[3].minimum = extreme
-            series.rows[4].p50 = extreme
-            series.rows[5].p95 = extreme
-            series.rows[6].maximum = extreme
-            series.rows[7].lost = .max
-            series.rows[8].start = WallTime(nanoseconds: extreme)
+            let series = Fixtures.outlandish(extreme)
             #expect(!Self.renderer.lines(series).isEmpty)
         }
     }
 
-    @Test(arguments: [(3_600, 80, 60), (86_400, 96, 900), (7 * 86_400, 49, 21_600), (60, 100, 1)])
+    @Test(arguments: [
+        (3_600, 80, 60), (86_400, 96, 900), (7 * 86_400, 49, 14_400), (8 * 86_400, 30, 28_800), (60, 100, 1),
+    ])
     func stepsAreRound(range: Int, columns: Int, step: Int) {
         let range = TimeRange(unchecked: Fixtures.now - .seconds(range), until: Fixtures.now)
         #expect(GraphRenderer.step(for: range, columns: columns) == .seconds(step))

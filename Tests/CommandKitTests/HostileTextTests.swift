@@ -1,5 +1,6 @@
 import Control
 import Model
+import Storing
 import Testing
 import Wire
 
@@ -58,6 +59,7 @@ private struct HostileWorld {
     var event: MonitorEvent
     var analysis: AnalysisReport
     var history: HistorySeries
+    var comparison: Comparison
 
     init(_ text: () -> String) {
         target = Fixtures.target(
@@ -104,6 +106,11 @@ private struct HostileWorld {
         history.probe = text()
         history.level = text()
         history.gaps[0].text = text()
+        var figures = CompareTests.figures(CompareTests.hour(40), probe: text())
+        figures.addresses = [text()]
+        comparison = CompareTests.comparison(
+            [figures], [CompareTests.figures(CompareTests.hour(40), probe: text())], target: text())
+        comparison.windows[0].name = text()
     }
 
     func lines(width: Int?) throws -> [String] {
@@ -118,6 +125,9 @@ private struct HostileWorld {
         let analysisRenderer = AnalysisRenderer(palette: .plain, width: width)
         let historyRenderer = HistoryRenderer(palette: .plain, width: width, clock: clock)
         var lines = StatusRenderer(palette: .plain, width: width, clock: clock, sourceNote: event.text).lines(report)
+        let compareRenderer = CompareRenderer(palette: .plain, width: width, clock: clock)
+        lines += compareRenderer.lines(comparison)
+        lines.append(compareRenderer.json(comparison, generated: Fixtures.now).text(pretty: false))
         lines += FlowsRenderer(palette: .plain, width: width, clock: clock).lines(flows)
         lines += IncidentsRenderer(palette: .plain, width: width, clock: clock).lines([incident])
         lines += SilencesRenderer(palette: .plain, width: width, clock: clock).lines([silence])

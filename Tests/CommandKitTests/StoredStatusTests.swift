@@ -113,7 +113,22 @@ import Wire
             #expect(status.notes == "taut: no target \"vpn-wset\"; did you mean \"vpn-west\"?\n")
             let history = run(["history", "gw", "--probe", "icpm"], path)
             #expect(history.code == 2)
-            #expect(history.notes.contains("did you mean icmp?"))
+            #expect(history.notes.contains("did you mean \"icmp\"?"))
+            // Each verb that takes a target, by id or by title.
+            for verb in ["why", "history", "graph", "compare", "export"] {
+                let outcome = run([verb, "vpn-wset"], path)
+                #expect(outcome.code == 2 && outcome.notes.contains("did you mean \"vpn-west\"?"), "\(verb)")
+                #expect(run([verb, "VPN Wets"], path).notes.contains("did you mean \"VPN west\"?"), "\(verb)")
+            }
+            let check = run(["check", "vpn-wset"], path)
+            #expect(check.code == 3 && check.output.contains("did you mean \"vpn-west\"?"))
+            #expect(run(["export", "gw", "--probe", "icpm"], path).notes.contains("did you mean \"icmp\"?"))
+            let report = run(["report", "--by", "stie"], path)
+            #expect(
+                report.code == 2 && report.notes == "taut: no target has a label \"stie\"; did you mean \"site\"?\n")
+            #expect(SilenceVerb.note("vpn-*", targets: ["gw", "vpn-west"]) == nil)
+            let note = "no target matches \"gww\" now; did you mean \"gw\"?"
+            #expect(SilenceVerb.note("gww", targets: ["gw", "vpn-west"]) == note)
         }
     }
 

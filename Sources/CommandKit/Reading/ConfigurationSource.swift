@@ -15,7 +15,11 @@ enum ConfigurationSource {
 
     /// The configuration, or a failure that holds every error.
     static func load(_ file: String) throws -> Configuration {
-        let loaded = loaded(file)
+        try checked(loaded(file))
+    }
+
+    /// What was loaded, or a failure that holds every error.
+    static func checked(_ loaded: LoadedConfiguration) throws -> Configuration {
         guard let configuration = loaded.configuration else {
             throw CommandError.failure(
                 loaded.diagnostics.map { HostileText.line("\($0)") }.joined(separator: "\n"))

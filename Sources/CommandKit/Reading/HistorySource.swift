@@ -24,11 +24,7 @@ struct HistorySource {
         _ name: String, probe: String?, range: TimeRange, step: Duration, _ atLeastInterval: Bool, _ reader: StoreReader
     ) throws -> HistorySeries {
         let target = try TargetLookup.find(name, in: reader.targets(includingInactive: true))
-        if let probe, !target.probes.isEmpty, !target.probes.contains(where: { $0.id == probe }) {
-            let names = target.probes.map { $0.id }
-            let hint = Suggestion.nearest(to: probe, among: names) ?? names.joined(separator: ", ")
-            throw CommandError.notFound("\(target.id) has no probe \"\(probe)\"; did you mean \(hint)?")
-        }
+        if let probe { try TargetLookup.check(probe: probe, of: target) }
         // The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise.
         let chosen = probe ?? (target.probes.first { $0.kind == .icmp } ?? target.probes.first)?.id
         var width = step

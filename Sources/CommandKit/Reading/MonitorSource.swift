@@ -140,6 +140,14 @@ enum TargetLookup {
         throw unknown(text, among: targets.flatMap { [$0.id.rawValue, $0.title] })
     }
 
+    /// Refuses a probe that the target is known not to have.
+    static func check(probe: String, of target: StoredTarget) throws {
+        guard !target.probes.isEmpty, !target.probes.contains(where: { $0.id == probe }) else { return }
+        let names = target.probes.map { $0.id }
+        let hint = Suggestion.nearest(to: probe, among: names).map { "\"\($0)\"" } ?? names.joined(separator: ", ")
+        throw CommandError.notFound("\(target.id) has no probe \"\(probe)\"; did you mean \(hint)?")
+    }
+
     private static func unknown(_ text: String, among names: [String]) -> CommandError {
         if names.isEmpty { return .notFound("no target \"\(text)\": nothing is watched") }
         let hint = Suggestion.nearest(to: text, among: names).map { "; did you mean \"\($0)\"?" }

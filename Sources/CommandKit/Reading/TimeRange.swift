@@ -48,7 +48,7 @@ struct TimeRange: Hashable, Sendable {
         return "\(clock.full(since)) to \(clock.full(until)) \(clock.zoneText) (\(span))"
     }
 
-    /// One moment: RFC 3339, `now`, `today`, `yesterday`, `2026-11-01`, `2026-11-01 14:30`, `@epoch`, `2h`, `2h ago`.
+    /// One moment: RFC 3339, `now`, `today`, `yesterday`, `2026-11-01`, `2026-11-01 14:30`, `14:30`, `@epoch`, `2h`, `2h ago`.
     ///
     /// Days begin at local midnight, also as the end of a range: `--since yesterday --until today` is all of
     /// yesterday. `7d` is seven times 24 hours.
@@ -74,6 +74,11 @@ struct TimeRange: Hashable, Sendable {
         }
         if let moment = WallTime(rfc3339: trimmed) { return moment }
         if let moment = local(trimmed, calendar: calendar) { return moment }
+        // A time of day is that of today.
+        if trimmed.utf8.count == 5 || trimmed.utf8.count == 8, trimmed.contains(":") {
+            let day = LocalClock(now: now, timeZone: timeZone).full(now).prefix(10)
+            if let moment = local("\(day)T\(trimmed)", calendar: calendar) { return moment }
+        }
         let span = word.hasSuffix(" ago") ? String(word.dropLast(4)) : word
         do throws(DurationText.Problem) {
             return now - (try DurationText.parse(span.filter { $0 != " " }))

@@ -1,5 +1,7 @@
 // Numbers for people: a unit always, as many digits as mean something, and "–" for what is not known.
 
+internal import Model
+
 /// Formats the figures that tables show. Without Foundation's formatters, so that no locale changes a column.
 enum Figures {
     static let unknown = "–"
@@ -62,6 +64,28 @@ enum Figures {
             if size.magnitude < 1_023.95 { return "\(fixed(size, 1)) \(unit)" }
         }
         return "\(fixed(size / 1_024, 1)) TiB"
+    }
+
+    /// `+4.90 ms (+12 %)`.
+    static func change(from old: Int64, to new: Int64) -> String {
+        let difference = new.subtractingSaturated(old)
+        let sign = difference > 0 ? "+" : ""
+        return "\(sign)\(time(nanoseconds: difference)) (\(percentChange(from: old, to: new)))"
+    }
+
+    /// `+12 %`, `-0.4 %`, `0 %`; – where there is nothing to relate to.
+    static func percentChange(from old: Int64, to new: Int64) -> String {
+        guard old > 0 else { return unknown }
+        let share = Double(new.subtractingSaturated(old)) * 100 / Double(old)
+        let text = fixed(share, share.magnitude < 9.95 ? 1 : 0)
+        if share == 0 { return "0 %" }
+        return (share > 0 ? "+" : "") + text + " %"
+    }
+
+    /// `99.444 %`: told apart in the third decimal, and never rounded up to 100.
+    static func availability(_ value: Double?) -> String {
+        guard let value, value.isFinite else { return unknown }
+        return fixed(value < 100 ? min(value, 99.999) : 100, 3) + " %"
     }
 
     /// `value` with exactly `digits` (0...9) digits of fraction, rounded half away from zero.

@@ -28,8 +28,9 @@ struct GraphRenderer {
     static func step(for range: TimeRange, columns: Int) -> Duration {
         let wanted = (range.until - range.since).inSeconds / Double(max(1, columns))
         let steps = [
-            1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
-            172_800, 604_800, 1_209_600, 2_592_000,
+            1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 240, 300, 600, 900, 1_200, 1_800, 2_400, 3_600, 7_200, 10_800,
+            14_400,
+            21_600, 28_800, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000,
         ]
         return .seconds(steps.first { Double($0) >= wanted } ?? Int((wanted / 2_592_000).rounded(.up)) * 2_592_000)
     }
@@ -37,56 +38,30 @@ struct GraphRenderer {
     func lines(_ series: HistorySeries) -> [String] {
         let columns = columns(of: series)
         let probe = series.probe.map { " \($0)" } ?? ""
-        var lines = [
-            HostileText.line(
-                "\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone)), a column each "
-                    + "\(Figures.span(seconds: series.step.inSeconds))")
-        ]
-        guard let scale = Scale(columns.compactMap { $0 }, rows: height) else {
+        var lines = [HostileText.line("\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone))")]
+        guard let scale = Scale(columns, rows: height) else {
             lines.append("no round-trip time in this range")
             lines += footer(columns, series: series)
             return lines
         }
+        let labels = scale.labels
         for row in 0..<height {
-            let label = row % 4 == 0 || row == height - 1 ? scale.label(row: row) : ""
+            let label = labels[row] ?? ""
             let axis = label.isEmpty ? "│" : "┤"
             var cells = columns.map { cell($0, row: row, scale: scale) }.joined()
             while cells.last == " " { cells.removeLast() }
             lines.append(DisplayWidth.padded(label, to: Self.labelWidth, alignment: .trailing) + " " + axis + cells)
         }
-        return lines + footer(columns, series: series)
+        return lines + footer(columns, series: series, note: scale.beyond(columns, clock: clock))
     }
 
-    /// The bucket of each column; nil where there is none.
-    private func columns(of series: HistorySeries) -> [HistoryRow?] {
-        let step = max(1, series.step.clampedNanoseconds)
-        let count = Self.columns(width: width)
-        let start = origin(of: series)
-        var columns = [HistoryRow?](repeating: nil, count: count)
-        let span = series.range.until.nanoseconds.subtractingSaturated(start.nanoseconds)
-        let used = min(count, Int(min(Int64(count), (span - 1) / step + 1)))
-        columns.removeLast(max(0, count - max(1, used)))
-        for row in series.rows {
-            let index = row.start.nanoseconds.subtractingSaturated(start.nanoseconds) / step
-            guard row.start >= start, let column = Int(exactly: index), columns.indices.contains(column) else {
-                continue
-            }
-            columns[column] = row
-        }
-        return columns
+    /// A bucket a column, in order: histories have no holes. Those of whole days are 23 or 25 hours long now and then.
+    private func columns(of series: HistorySeries) -> [HistoryRow] {
+        Array(series.rows.prefix(Self.columns(width: width)))
     }
 
-    /// Buckets begin at multiples of the step; the first column is the one that holds the range's begin.
-    private func origin(of series: HistorySeries) -> WallTime {
-        guard let first = series.rows.first else { return series.range.since }
-        let step = max(1, series.step.clampedNanoseconds)
-        let ahead = first.start.nanoseconds.subtractingSaturated(series.range.since.nanoseconds)
-        let columnsBefore = ahead > 0 ? (ahead + step - 1) / step : 0
-        return first.start - .nanoseconds(columnsBefore.multipliedReportingOverflow(by: step).partialValue)
-    }
-
-    private func cell(_ bucket: HistoryRow?, row: Int, scale: Scale) -> String {
-        guard let bucket, let median = bucket.p50 else { return " " }
+    private func cell(_ bucket: HistoryRow, row: Int, scale: Scale) -> String {
+        guard let median = bucket.p50 else { return " " }
         let position = scale.quarter(median)
         if position / 4 == row {
             let colour: Palette.Colour = bucket.lost == 0 ? .green : (bucket.lossPercent ?? 0) < 20 ? .yellow : .red
@@ -101,22 +76,16 @@ struct GraphRenderer {
         return " "
     }
 
-    private func footer(_ columns: [HistoryRow?], series: HistorySeries) -> [String] {
-        let origin = origin(of: series)
-        var axis: [Character] = []
+    private func footer(_ columns: [HistoryRow], series: HistorySeries, note: String? = nil) -> [String] {
+        var axis = [Character](repeating: "─", count: columns.count)
         var labels = ""
-        let label = { (column: Int) -> String in
-            let time = origin + .nanoseconds(series.step.clampedNanoseconds &* Int64(column))
-            return (series.range.until - series.range.since) > .seconds(86_400)
-                ? String(clock.full(time).dropFirst(5).prefix(11)) : String(clock.seconds(time).prefix(5))
-        }
-        let spacing = (series.range.until - series.range.since) > .seconds(86_400) ? 15 : 10
-        for column in columns.indices {
-            let isTick = column % spacing == 0
-            axis.append(isTick ? "┬" : "─")
-            if isTick, column + label(column).count <= columns.count {
-                labels += String(repeating: " ", count: max(0, column - labels.count)) + label(column)
+        for tick in TimeTicks.ticks(series.range, most: max(2, columns.count / 12), clock: clock) {
+            guard let next = columns.lastIndex(where: { $0.start <= tick.time }) else { continue }
+            axis[next] = "┬"
+            guard next >= labels.count + (labels.isEmpty ? 0 : 2), next + tick.label.count <= columns.count else {
+                continue
             }
+            labels += String(repeating: " ", count: next - labels.count) + tick.label
         }
         func line(_ name: String, _ mark: String, _ text: String) -> String {
             var line = DisplayWidth.padded(name, to: Self.labelWidth, alignment: .trailing) + " " + mark + text
@@ -125,70 +94,24 @@ struct GraphRenderer {
         }
         let loss = columns.map { bucket in palette.paint(lossMark(bucket), .red) }.joined()
         let unknown = columns.map { bucket in palette.paint(unknownMark(bucket), .magenta) }.joined()
-        var lines = [line("", "└", String(axis)), line("", " ", labels)]
+        var lines = [
+            line("", "└", String(axis)),
+            line(LocalClock(now: series.range.until, timeZone: clock.timeZone).zoneText, " ", labels),
+        ]
         if columns.contains(where: { lossMark($0) != " " }) { lines.append(line("loss", " ", loss)) }
         if columns.contains(where: { unknownMark($0) != " " }) { lines.append(line("unknown", " ", unknown)) }
-        return lines + [
-            palette.paint("median ⠒  min to p95 ▒  to max ░  loss ▁ to █  nothing measured ?", .dim)
-        ]
+        let source = "a column is \(Figures.span(seconds: series.step.inSeconds)), from \(series.level) data"
+        lines.append(HostileText.line(([source] + [note].compactMap { $0 }).joined(separator: "; ")))
+        return lines + [palette.paint("median ⠒  min to p95 ▒  to max ░  loss ▁ to █  unknown ?, partly ·", .dim)]
     }
 
-    private func lossMark(_ bucket: HistoryRow?) -> String {
-        guard let bucket, bucket.lost > 0, let percent = bucket.lossPercent else { return " " }
+    private func lossMark(_ bucket: HistoryRow) -> String {
+        guard bucket.lost > 0, let percent = bucket.lossPercent else { return " " }
         return String(Self.lossBlocks[min(max(Int(percent * 8 / 100), 0), 7)])
     }
 
-    private func unknownMark(_ bucket: HistoryRow?) -> String {
-        guard let bucket else { return "?" }
+    private func unknownMark(_ bucket: HistoryRow) -> String {
         if bucket.sent == 0 { return "?" }
         return bucket.unknown > 0 || bucket.gap > .zero ? "·" : " "
-    }
-
-    /// Nanoseconds to rows, the top row first.
-    struct Scale {
-        let low: Double
-        let high: Double
-        let rows: Int
-
-        /// nil where there is nothing to scale.
-        init?(_ buckets: [HistoryRow], rows: Int) {
-            let lows = buckets.compactMap { $0.minimum ?? $0.p50 }
-            // One outlier must not flatten the rest: the scale ends at twice the highest p95 at most.
-            let highs = buckets.compactMap { $0.maximum ?? $0.p50 }
-            let crowd = buckets.compactMap { $0.p95 ?? $0.p50 }
-            guard let least = lows.min(), let most = highs.max(), let usual = crowd.max(), rows > 0 else { return nil }
-            let top = max(1, min(Double(most), 2 * Double(usual)))
-            let bottom = Double(least) > top * 0.6 ? Double(least) * 0.95 : 0
-            let unit = Scale.niceStep((top - bottom) / Double(max(1, rows / 4)))
-            low = (bottom / unit).rounded(.down) * unit
-            high = max(low + unit, (top / unit).rounded(.up) * unit)
-            self.rows = rows
-        }
-
-        /// The quarter of a row that a value falls into, from the top; clamped to the plot.
-        func quarter(_ value: Int64) -> Int {
-            let share = (high - Double(value)) / (high - low)
-            return min(max(Int((share * Double(rows * 4)).rounded(.down)), 0), rows * 4 - 1)
-        }
-
-        /// Whether any of `from`...`to` lies in the row.
-        func covers(from: Int64, to: Int64, row: Int) -> Bool {
-            quarter(to) / 4 <= row && row <= quarter(from) / 4
-        }
-
-        /// The value at the row's upper edge, at the lower one for the last row.
-        func label(row: Int) -> String {
-            let edge = row == rows - 1 ? Double(rows) : Double(row)
-            let value = high - (high - low) * edge / Double(rows)
-            return Figures.time(microseconds: (value / 1_000 * 10).rounded() / 10)
-        }
-
-        /// The next of 1, 2, 5 × 10^n.
-        private static func niceStep(_ raw: Double) -> Double {
-            var unit = 1.0
-            while unit * 10 <= raw { unit *= 10 }
-            for factor in [1.0, 2, 5, 10] where unit * factor >= raw { return unit * factor }
-            return unit * 10
-        }
     }
 }

@@ -31,7 +31,7 @@ struct ReportRenderer {
         for row in rows {
             let figures = row.figures
             table.add([
-                TableCell(row.target), TableCell(row.probe), TableCell(ReportRenderer.percent(row.availability)),
+                TableCell(row.target), TableCell(row.probe), TableCell(Figures.availability(row.availability)),
                 TableCell(Figures.count(figures.sent)), TableCell(Figures.count(figures.lost)),
                 TableCell(Figures.count(figures.unknown), figures.unknown > 0 ? .magenta : nil),
                 TableCell(Figures.time(nanoseconds: figures.p50)), TableCell(Figures.time(nanoseconds: figures.p95)),
@@ -40,12 +40,6 @@ struct ReportRenderer {
             ])
         }
         return table.lines(width: width, palette: palette)
-    }
-
-    /// Availability is told apart in its third decimal, and never rounded up to 100.
-    static func percent(_ value: Double?) -> String {
-        guard let value else { return "–" }
-        return Figures.fixed(value < 100 ? min(value, 99.999) : 100, 3) + " %"
     }
 
     private func exclusions(_ report: Report, _ palette: Palette) -> [String] {

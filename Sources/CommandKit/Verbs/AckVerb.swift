@@ -10,7 +10,7 @@ struct AckVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "The incident's id, as `taut incidents` shows it.")
+    @Argument(help: "The incident's id, as `taut incidents` shows it.", completion: TargetCompletion.incidents)
     var id: Int64
 
     func run() throws {

@@ -15,7 +15,7 @@ struct CheckVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "The target's id or title.")
+    @Argument(help: "The target's id or title.", completion: TargetCompletion.kind)
     var target: String
 
     @Option(name: [.short, .long], help: ArgumentHelp("WARNING at or above.", valueName: "rtt,loss"))

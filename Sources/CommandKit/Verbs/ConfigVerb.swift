@@ -57,12 +57,13 @@ struct ConfigVerb: ParsableCommand {
 
     struct Explain: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print a target's effective values and where each comes from.")
+            abstract: "Print a target's effective values and where each comes from.",
+            discussion: "Ends with 1 where the configuration has errors, which are printed as well.")
         static let schema = "taut/config-explain/1"
 
         @OptionGroup var global: GlobalOptions
 
-        @Argument(help: "The target's id.")
+        @Argument(help: "The target's id.", completion: TargetCompletion.configured)
         var target: String
 
         @Option(help: ArgumentHelp("The config file.", valueName: "file"), completion: .file())
@@ -71,7 +72,8 @@ struct ConfigVerb: ParsableCommand {
         func run() throws {
             let loaded = ConfigurationSource.loaded(config)
             guard let id = TargetID(rawValue: target), let lines = loaded.explain(target: id) else {
-                let names = (loaded.configuration?.targets ?? []).map { $0.id.rawValue }
+                // Of a file with errors nothing is in force: those are what to look at.
+                let names = try ConfigurationSource.checked(loaded).targets.map { $0.id.rawValue }
                 let hint = Suggestion.nearest(to: target, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
                 throw CommandError.notFound("no target \"\(target)\" in \(config)\(hint)")
             }
@@ -84,6 +86,10 @@ struct ConfigVerb: ParsableCommand {
             } else {
                 try global.console.lines(lines.map { HostileText.line($0) })
             }
+            // A file with errors is not in force, and what it says wrongly shows above as not said.
+            guard loaded.hasErrors else { return }
+            for finding in loaded.diagnostics { global.console.note(HostileText.line("\(finding)")) }
+            throw ExitCode(1)
         }
     }
 

@@ -21,10 +21,12 @@ struct ExportVerb: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var range: RangeOptions
 
-    @Argument(help: "The target's id or title; all where not given.")
+    @Argument(help: "The target's id or title; all where not given.", completion: TargetCompletion.kind)
     var target: String?
 
-    @Option(help: ArgumentHelp("Only this probe.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("Only this probe.", valueName: "id"),
+        completion: TargetCompletion.probes)
     var probe: String?
 
     @Option(help: "The form of the lines.")
@@ -43,9 +45,11 @@ struct ExportVerb: ParsableCommand {
         var buffer = LineBatch(console: console)
         if let header = lines.header { try buffer.add(header) }
         do {
-            let one = try target.map { try TargetLookup.find($0, in: reader.targets(includingInactive: true)).id }
+            let known = try reader.targets(includingInactive: true)
+            let one = try target.map { try TargetLookup.find($0, in: known) }
+            if let probe, let one { try TargetLookup.check(probe: probe, of: one) }
             let damaged = try reader.eachResult(
-                of: one, probe: probe, since: resolved?.since, until: resolved?.until
+                of: one?.id, probe: probe, since: resolved?.since, until: resolved?.until
             ) { result in
                 try buffer.add(lines.line(result))
             }

@@ -19,10 +19,12 @@ struct HistoryVerb: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var range: RangeOptions
 
-    @Argument(help: "The target's id or title.")
+    @Argument(help: "The target's id or title.", completion: TargetCompletion.kind)
     var target: String
 
-    @Option(help: ArgumentHelp("The probe; the first of the target where not given.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("The probe; the first of the target where not given.", valueName: "id"),
+        completion: TargetCompletion.probes)
     var probe: String?
 
     @Option(help: ArgumentHelp("Width of a bucket; about 30 rows where not given.", valueName: "duration"))

@@ -71,7 +71,7 @@ struct HooksVerb: ParsableCommand {
 
         @OptionGroup var global: GlobalOptions
 
-        @Argument(help: "The hook's name.")
+        @Argument(help: "The hook's name.", completion: TargetCompletion.hooks)
         var name: String
 
         @Option(

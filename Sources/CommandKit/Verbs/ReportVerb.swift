@@ -40,9 +40,11 @@ struct ReportVerb: ParsableCommand {
         let reader = try MonitorSource(global).reader()
         let report: Report
         do {
+            let targets = try reader.targets(includingInactive: true)
+            if let by { try Self.check(label: by, of: targets) }
             let totals = try reader.totals(since: range.since, until: range.until)
-            report = Report(totals, targets: try reader.targets(includingInactive: true), range: range, by: by)
-        } catch {
+            report = Report(totals, targets: targets, range: range, by: by)
+        } catch let error as StoreError {
             throw CommandError.failure(error.description)
         }
         let console = global.console
@@ -55,6 +57,15 @@ struct ReportVerb: ParsableCommand {
         case .json: try console.json(renderer.json(report, generated: context.now()))
         }
         if report.rows.isEmpty { throw ExitCode(2) }
+    }
+
+    /// Refuses a label that no target has: everything would be in one group without a name.
+    private static func check(label: String, of targets: [StoredTarget]) throws {
+        let labels = Set(targets.flatMap(\.labels.keys)).union(["site"])
+        guard !labels.contains(label) else { return }
+        let hint = Suggestion.nearest(to: label, among: labels.sorted()).map { "; did you mean \"\($0)\"?" }
+        throw CommandError.notFound(
+            "no target has a label \"\(label)\"\(hint ?? "; there are \(labels.sorted().joined(separator: ", "))")")
     }
 
     private func resolvedRange(_ context: CommandContext) throws -> TimeRange {

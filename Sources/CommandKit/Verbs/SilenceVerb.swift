@@ -1,5 +1,6 @@
 // `taut silence`: hooks kept quiet for a while.
 
+internal import Alerting
 internal import ArgumentParser
 internal import Control
 internal import Model
@@ -11,7 +12,7 @@ struct SilenceVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "A target's id, or a glob with *.")
+    @Argument(help: "A target's id, or a glob with *.", completion: TargetCompletion.kind)
     var match: String?
 
     @Option(name: .customLong("for"), help: ArgumentHelp("How long: 30m, 2h, 3d.", valueName: "duration"))
@@ -22,6 +23,14 @@ struct SilenceVerb: ParsableCommand {
 
     @Option(help: ArgumentHelp("End the silence with this id now.", valueName: "id"))
     var end: Int64?
+
+    /// A silence for nothing is in force all the same (a target may come later), but is more likely a slip.
+    static func note(_ match: String, targets: [String]) -> String? {
+        let glob = Glob(match)
+        guard !targets.isEmpty, !targets.contains(where: { glob.matches($0) }) else { return nil }
+        let hint = Suggestion.nearest(to: match, among: targets).map { "; did you mean \"\($0)\"?" }
+        return "no target matches \"\(match)\" now\(hint ?? "")"
+    }
 
     func validate() throws {
         if end != nil {
@@ -51,6 +60,9 @@ struct SilenceVerb: ParsableCommand {
         let request = ControlRequest.silence(match: match, duration: duration.duration, reason: reason)
         guard case .silences(let made) = try source.ask(request) else {
             throw CommandError.failure("the daemon's reply cannot be read")
+        }
+        if let note = Self.note(match, targets: (try? source.status())?.report.targets.map(\.target) ?? []) {
+            console.note("taut: \(HostileText.line(note))")
         }
         try SilencesVerb.show(made.map { $0.silence }, console: console, json: global.json, now: source.now)
     }

@@ -14,7 +14,7 @@ struct StatusVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "Ids or titles of targets; all where none is given.")
+    @Argument(help: "Ids or titles of targets; all where none is given.", completion: TargetCompletion.kind)
     var targets: [String] = []
 
     func run() throws {

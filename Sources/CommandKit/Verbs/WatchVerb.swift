@@ -17,7 +17,7 @@ struct WatchVerb: ParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
-    @Argument(help: "Ids or titles of targets; all where none is given.")
+    @Argument(help: "Ids or titles of targets; all where none is given.", completion: TargetCompletion.kind)
     var targets: [String] = []
 
     @Option(help: ArgumentHelp("Between two looks, 100ms to 1h.", valueName: "duration"))

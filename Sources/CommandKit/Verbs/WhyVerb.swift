@@ -13,7 +13,7 @@ struct WhyVerb: ParsableCommand {
     @OptionGroup var global: GlobalOptions
     @OptionGroup var range: RangeOptions
 
-    @Argument(help: "The target's id or title.")
+    @Argument(help: "The target's id or title.", completion: TargetCompletion.kind)
     var target: String
 
     func run() throws {
