@@ -22,7 +22,11 @@ struct Schema {
         Migration(version: 1) { db in
             try db.execute(sql: SchemaText.tables)
             try db.execute(sql: SchemaText.views)
-        }
+        },
+        Migration(version: ResultTallies.version) { db in
+            try db.execute(sql: ResultTallies.table)
+            try db.execute(sql: ResultTallies.fill)
+        },
     ])
 
     var version: Int { migrations.map(\.version).max() ?? 0 }

@@ -172,18 +172,20 @@ import Testing
         store.close()
         var schema = Schema.current
         schema.migrations.append(
-            Schema.Migration(version: 2) { db in
+            Schema.Migration(version: Schema.current.version + 1) { db in
                 try db.execute(sql: "ALTER TABLE series_rows ADD COLUMN extra TEXT")
             })
         let opened = try scratch.open(at: noon + .seconds(60), schema: schema)
         opened.store.close()
-        let copy = try #require(try scratch.names().first { $0.hasPrefix("tautline.db.v1-") })
+        let copy = try #require(try scratch.names().first { $0.hasPrefix("tautline.db.v\(Schema.current.version)-") })
         let old = try StoreReader(path: scratch.path + "/" + copy)
         #expect(try old.results(of: target("gw"), limit: 9).count == 1)
         let attributes = try FileManager.default.attributesOfItem(atPath: scratch.path + "/" + copy)
         #expect(attributes[.posixPermissions] as? Int == 0o640)
         let error = #expect(throws: StoreError.self) { _ = try scratch.open(at: noon + .seconds(90)) }
-        #expect(error == .newerSchema(path: scratch.database, found: 2, supported: 1), "a downgrade is refused")
+        #expect(
+            error == .newerSchema(path: scratch.database, found: schema.version, supported: Schema.current.version),
+            "a downgrade is refused")
     }
 
     @Test func anotherProgramsDatabaseIsLeftAlone() throws {
