@@ -111,7 +111,7 @@ let package = Package(
         // Benchmarks, each beside its scripts; never installed.
         .executableTarget(
             name: "storebench", dependencies: ["Storing", "Model", "Wire"], path: "Benchmarks/storage",
-            exclude: ["README.md", "cold.sh", "peers.sh", "stall.sh"], swiftSettings: relaxed),
+            exclude: ["README.md", "cold.sh", "linear.sh", "peers.sh", "stall.sh", "timing.sh"], swiftSettings: relaxed),
         // The engine alone, for `make bench-check`.
         .executableTarget(
             name: "tautbench", dependencies: ["Capturing", "Model", "Statistics"], path: "Benchmarks/tautbench",

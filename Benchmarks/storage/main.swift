@@ -24,7 +24,6 @@ func size(_ path: String) -> Int64 {
 final class OpenMetrics {
     private let file: FileHandle
     private var text: [UInt8] = []
-    private var success: [UInt8] = []
 
     init?(path: String?) {
         guard let path, FileManager.default.createFile(atPath: path, contents: nil),
@@ -34,12 +33,33 @@ final class OpenMetrics {
     }
 
     func add(_ target: String, _ milliseconds: Int64, isUp: Bool, nanoseconds: Int64) {
-        let time = "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())"
-        let seconds =
-            "\(nanoseconds / 1_000_000_000).\(String(nanoseconds % 1_000_000_000 + 1_000_000_000).dropFirst())"
-        text.append(contentsOf: "probe_success{target=\"\(target)\"} \(isUp ? 1 : 0) \(time)\n".utf8)
-        text.append(contentsOf: "probe_duration_seconds{target=\"\(target)\"} \(seconds) \(time)\n".utf8)
+        text.append(contentsOf: "probe_success{target=\"".utf8)
+        text.append(contentsOf: target.utf8)
+        text.append(contentsOf: isUp ? "\"} 1 ".utf8 : "\"} 0 ".utf8)
+        append(milliseconds, digits: 3)
+        text.append(contentsOf: "\nprobe_duration_seconds{target=\"".utf8)
+        text.append(contentsOf: target.utf8)
+        text.append(contentsOf: "\"} ".utf8)
+        append(nanoseconds, digits: 9)
+        text.append(0x20)
+        append(milliseconds, digits: 3)
+        text.append(0x0A)
         if text.count > 1 << 20 { flush() }
+    }
+
+    /// Appends a number of parts of a second as seconds with that many digits behind the point. By hand: most of a run
+    /// with text would be the formatting of numbers else.
+    private func append(_ value: Int64, digits: Int) {
+        let start = text.count
+        var rest = UInt64(max(value, 0))
+        var written = 0
+        repeat {
+            if written == digits { text.append(0x2E) }
+            text.append(0x30 + UInt8(rest % 10))
+            rest /= 10
+            written += 1
+        } while rest > 0 || written <= digits
+        text[start...].reverse()
     }
 
     private func flush() {
@@ -97,22 +117,35 @@ func generate() throws {
             + "results/s \(Int(Double(target.count) / seconds))\(metrics == nil ? "" : " (with text)")")
 }
 
-/// Appends results for ever and says after each commit which was the last in it; to be killed.
+/// Appends results and says after each commit which was the last in it; to be killed, or to have its disk fail.
+///
+/// `--directory DIR [--from N] [--flushes N] [--results 500] [--commit-ms 50] [--keep-going]`; without `--flushes` for ever. A result has its number as
+/// sequence and is one second after the one before, so that hours pass quickly and are sealed.
 func write() throws {
     guard let directory = option("directory") else { exit(64) }
     let first = number("from", 0)
     // In the past, so that hours are sealed while the next ones are written.
     let begin = WallTime(seconds: 1_700_000_000 + Int64(first))
-    let store = try Store.open(
-        directory: directory, settings: StorageSettings(commitInterval: .milliseconds(50)),
-        now: WallTime(seconds: 1_900_000_000 + Int64(first / 1000))
-    ).store
+    let store: Store
+    do throws(StoreError) {
+        store = try Store.open(
+            directory: directory,
+            settings: StorageSettings(commitInterval: .milliseconds(number("commit-ms", 50))),
+            now: WallTime(seconds: 1_900_000_000 + Int64(first / 1000))
+        ).store
+    } catch {
+        FileHandle.standardError.write(Data("storebench: \(error)\n".utf8))
+        exit(error.exitStatus)
+    }
+    try store.start()
     let key = SeriesKey(target: TargetID(sanitising: "killed"), probe: "icmp", address: nil)
+    let isPatient = CommandLine.arguments.contains("--keep-going")
     var next = first
-    while true {
-        for _ in 0..<500 {
+    for _ in 0..<number("flushes", .max) {
+        for _ in 0..<number("results", 500) {
             let result = ProbeResult(
-                sent: begin + .milliseconds(1000 * (next - first)), sequence: UInt32(next),
+                sent: begin + .milliseconds(1000 * (next - first)),
+                sequence: UInt32(truncatingIfNeeded: next),
                 outcome: .ok(rtt: .microseconds(next % 5000)), source: .kernel)
             store.append(
                 Round(
@@ -120,9 +153,14 @@ func write() throws {
                     results: [result]))
             next += 1
         }
-        guard store.flush() else { exit(1) }
+        while !store.flush() {
+            FileHandle.standardOutput.write(Data("failed: \(store.counters.lastError ?? "?")\n".utf8))
+            guard isPatient else { exit(1) }
+            usleep(20_000)
+        }
         FileHandle.standardOutput.write(Data("\(next - 1)\n".utf8))
     }
+    store.close()
 }
 
 switch CommandLine.arguments.dropFirst().first {

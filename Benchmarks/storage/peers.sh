@@ -1,6 +1,8 @@
 #!/bin/sh
 # The same facts in Tautline's database, in Prometheus and in VictoriaMetrics: bytes a result of each.
-# usage: peers.sh DIRECTORY [DAYS]   needs storebench (swift build -c release --product storebench) at $STOREBENCH,
+# usage: [DIGITS=6] [REUSE=1] peers.sh DIRECTORY [DAYS]
+# DIGITS rounds the durations of the peers, which have nine digits else; REUSE takes the facts of an earlier run.
+# Needs storebench (swift build -c release --product storebench) at $STOREBENCH,
 # and promtool and victoria-metrics (Debian packages prometheus and victoria-metrics) on the PATH.
 set -eu
 directory=$1
@@ -8,8 +10,16 @@ days=${2:-3}
 storebench=${STOREBENCH:-.build/release/storebench}
 mkdir -p "$directory"
 cd "$directory"
-rm -rf tautline.db* facts.txt prometheus victoria
-"$storebench" generate --db tautline.db --days "$days" --openmetrics facts.txt | tee tautline.txt
+rm -rf prometheus victoria
+if [ -z "${REUSE:-}" ]; then
+    rm -rf tautline.db* facts.txt
+    "$storebench" generate --db tautline.db --days "$days" --openmetrics facts.txt | tee tautline.txt
+fi
+if [ -n "${DIGITS:-}" ]; then
+    awk -v digits="$DIGITS" '/^probe_duration/ { printf "%s %.*f %s\n", $1, digits, $2, $3; next } { print }' facts.txt \
+        >facts.rounded
+    mv facts.rounded facts.txt
+fi
 results=$(sed 's/^results \([0-9]*\).*/\1/' tautline.txt)
 bytes() { find "$1" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'; }
 per() { awk -v name="$1" -v bytes="$2" -v results="$results" -v own="$(bytes tautline.db)" \

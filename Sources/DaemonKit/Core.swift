@@ -127,6 +127,10 @@ final class Core: Sendable {
     private func tick() {
         perform(turn { $0.tick(now: Self.now, monotonic: Self.monotonic) })
         parts.watchdog.check()
+        for event in parts.store.takeNews() {
+            parts.log.notice("\(event.text)", metadata: ["event": "\(event.kind.rawValue)"])
+            monitor.withLock { $0.remember([event]) }
+        }
         let dropped = mailbox.dropped
         if dropped > reportedDrops.exchange(dropped, ordering: .relaxed) {
             parts.log.error("the core is overrun: \(dropped) messages dropped since the start")

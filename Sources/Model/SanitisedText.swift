@@ -12,7 +12,11 @@ public enum Text {
     /// The list is that of Unicode's categories Cc, Cf, Zl and Zp and of Default_Ignorable_Code_Point, see UTR 36.
     /// Idempotent on its own output.
     public static func sanitised(_ text: some StringProtocol) -> String {
-        sanitised(scalars: text.unicodeScalars)
+        // Most texts are short and of ASCII's letters, and stay what they are.
+        if text.utf8.count <= maximumLength, text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) {
+            return String(text)
+        }
+        return sanitised(scalars: text.unicodeScalars)
     }
 
     /// The same for bytes that may not be UTF-8: each invalid byte becomes `\xNN`.

@@ -64,6 +64,7 @@ public struct MonitorEvent: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, CaseIterable {
         case started, stopped, uncleanStop = "unclean-stop", gap, clockStep = "clock-step", suspended
         case reloaded, reloadRefused = "reload-refused", databaseSetAside = "database-set-aside"
+        case databaseChecked = "database-checked"
         case storageDropped = "storage-dropped", captureLost = "capture-lost", captureResumed = "capture-resumed"
         case captureShedding = "capture-shedding"
         case linkDown = "link-down", linkUp = "link-up", stall, hookFailed = "hook-failed"

@@ -25,8 +25,11 @@ extension Histogram {
 
     /// Reads what `encoded()` wrote. Any bytes may be given: nil for what `encoded()` does not write, such as another
     /// version, a bucket out of range, or a sum that the buckets do not allow.
-    public init?(encoded: some Collection<UInt8>) {
-        var reader = VarintReader(encoded)
+    public init?(encoded: some Collection<UInt8>) { self.init(bytes: Array(encoded)) }
+
+    /// Of one type, so that no other module runs it unspecialised: a report reads thousands.
+    private init?(bytes: [UInt8]) {
+        var reader = VarintReader(bytes)
         guard reader.byte() == Histogram.version, let number = reader.varint(),
             number <= UInt64(Histogram.maximumBuckets)
         else { return nil }
@@ -55,8 +58,9 @@ extension Histogram {
         self.init(cells: cells, count: total, sum: Int64(sum), minimum: minimum, maximum: maximum)
     }
 
-    private static func readCells(_ number: Int, from reader: inout VarintReader<some Collection<UInt8>>) -> [Bucket]? {
+    private static func readCells(_ number: Int, from reader: inout VarintReader<[UInt8]>) -> [Bucket]? {
         var cells: [Bucket] = []
+        cells.reserveCapacity(number)
         var next = UInt64(0)
         for _ in 0..<number {
             guard let gap = reader.varint(), gap < UInt64(maximumBuckets), let count = reader.varint(), count > 0

@@ -59,8 +59,11 @@ enum Connection {
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(5)
         configuration.label = "tautline.reader"
-        // Finds damaged pages when they are read, before a wrong cell is.
-        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA cell_size_check = ON") }
+        // Finds damaged pages when they are read, before a wrong cell is. The cache holds the unsealed hour of a large
+        // installation; it takes memory only for pages that are read.
+        configuration.prepareDatabase {
+            try $0.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384")
+        }
         return try DatabaseQueue(path: path, configuration: configuration)
     }
 

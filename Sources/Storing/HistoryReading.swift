@@ -52,9 +52,18 @@ struct HistoryReading {
     var series: [SeriesRow]
     var plan: HistoryPlan
     var raw = RawReading()
+    /// When nobody measured, where that is known already; else it is read.
+    private let unknown: [TimeSpan]?
+    /// What is not sealed yet, where it was read for all series at once, as one bucket.
+    private let unsealed: UnsealedFigures?
 
-    init(_ db: Database, series: [SeriesRow], request: HistoryRequest) throws {
+    init(
+        _ db: Database, series: [SeriesRow], request: HistoryRequest, unknown: [TimeSpan]? = nil,
+        unsealed: UnsealedFigures? = nil
+    ) throws {
         self.series = series
+        self.unknown = unknown
+        self.unsealed = unsealed
         plan = try HistoryPlan(db, series: series, request: request)
     }
 
@@ -67,7 +76,7 @@ struct HistoryReading {
         guard plan.request.count > 0 else { return [] }
         var buckets = plan.level == .raw ? try rawBuckets(db) : try rowBuckets(db)
         let request = plan.request
-        let unknown = try UnknownTime.spans(db, since: request.since, until: request.until)
+        let unknown = try unknown ?? UnknownTime.spans(db, since: request.since, until: request.until)
         let window = TimeSpan(start: request.since, end: request.until)
         raw.damaged = UnknownTime.merged(raw.damaged, within: window)
         HistoryReading.addGaps(UnknownTime.merged(unknown + raw.damaged, within: window), to: &buckets, request)
@@ -122,6 +131,11 @@ struct HistoryReading {
                 continue
             }
             try addRows(db, level, one, segment.start, segment.end, to: &figures)
+        }
+        if let unsealed, figures.count == 1 {
+            if let found = unsealed.figures[one.id] { figures[0].add(found) }
+            raw.damaged += unsealed.damaged[one.id] ?? []
+            return
         }
         try raw.hot(db, one, since: request.since, until: request.until) { time, code, rtt, _ in
             if let index = request.index(of: time) { figures[index].add(code: code, rtt: rtt) }
@@ -195,6 +209,11 @@ struct RowFigures {
         guard let rtt, code <= Int64(OutcomeCode.late) else { return }
         histogram.record(nanoseconds: rtt)
         jitter.record(nanoseconds: rtt)
+    }
+
+    mutating func add(_ other: RowFigures) {
+        counts.add(other.counts)
+        histogram.merge(other.histogram)
     }
 
     mutating func add(_ row: FigureRow) {

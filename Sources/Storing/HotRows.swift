@@ -13,6 +13,8 @@ struct HotRow {
     var source: Int64
     var kernelRTT: Int64?
     var note: String?
+    /// As it is stored; 0 in a row that has not been.
+    var crc: Int64 = 0
 
     var time: WallTime { Slot.time(slot: slot, offset: offset) }
 
@@ -35,7 +37,8 @@ struct HotRow {
         self.init(
             slot: slot, offset: offset, sequence: sequence, code: code, rtt: row.integer(4), source: source,
             kernelRTT: row.integer(6), note: row.text(7))
-        guard row.integer(8) == checksum(seed: seed) else { return nil }
+        crc = checksum(seed: seed)
+        guard row.integer(8) == crc else { return nil }
     }
 
     init(
@@ -81,6 +84,15 @@ struct HotRow {
     static func oldestSlot(_ db: Database, from slot: Int64 = .min) throws -> Int64? {
         try Row.fetchOne(
             db.cachedStatement(sql: "SELECT min(slot) FROM results WHERE slot >= ?"), arguments: [slot])?.integer(0)
+    }
+
+    /// The newest block that has or should have rows, up to a number; leaps over time without rows.
+    static func newestBlock(_ db: Database, upTo block: Int64) throws -> Int64? {
+        let slots = block.multipliedReportingOverflow(by: ResultTally.slots)
+        let last = slots.overflow ? .max : slots.partialValue.addingSaturated(ResultTally.slots - 1)
+        let found = try newestSlot(db, upTo: last).map { ResultTally.block(ofSlot: $0) }
+        let expected = try ResultTallies.newest(db, upTo: block)
+        return max(found ?? .min, expected ?? .min) == .min ? nil : max(found ?? .min, expected ?? .min)
     }
 
     /// The newest slot that has rows, up to a number; leaps over time without rows.

@@ -10,13 +10,15 @@ struct Opening {
     var files: StateFiles
     var settings: StorageSettings
     var schema = Schema.current
-    /// A file up to this size is checked on every start; a larger one after an unclean stop only.
+    /// A file up to this size is checked on every start; a larger one after an unclean stop only, beside the writer.
     var alwaysCheckedBytes: Int64 = 64 << 20
 
     struct Opened {
         var queue: DatabaseQueue
         var events: [MonitorEvent]
         var restored: RestoredState
+        /// Whether the file is still to be checked, which takes too long for a start.
+        var needsCheck = false
     }
 
     /// Opens the database; a damaged one is set aside and a new one begun.
@@ -44,9 +46,11 @@ struct Opening {
         do {
             let queue = try Connection.writer(path: path, maxSize: settings.maxSize, check: refusal)
             do {
-                try check(queue)
+                let needsCheck = try check(queue)
                 try migrate(queue, now: now)
-                return try resume(queue, now: now, earlier: earlier)
+                var opened = try resume(queue, now: now, earlier: earlier)
+                opened.needsCheck = needsCheck
+                return opened
             } catch {
                 try? queue.close()
                 throw error
@@ -73,15 +77,18 @@ struct Opening {
         }
     }
 
-    /// Looks for damage where there is reason to, or where it costs next to nothing.
-    private func check(_ queue: DatabaseQueue) throws {
+    /// Looks for damage where it costs next to nothing; true where there is reason to and it would cost more.
+    private func check(_ queue: DatabaseQueue) throws -> Bool {
         let path = files.database
-        try queue.read { db in
-            guard let found = try Int.fetchOne(db, sql: "PRAGMA user_version"), found > 0 else { return }
+        return try queue.read { db in
+            guard let found = try Int.fetchOne(db, sql: "PRAGMA user_version"), found > 0 else {
+                return false
+            }
             let wasClean = try Meta.integer(db, .cleanStop) == 1
-            guard !wasClean || StateFiles.size(path) <= alwaysCheckedBytes else { return }
+            guard StateFiles.size(path) <= alwaysCheckedBytes else { return !wasClean }
             let verdict = try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no answer"
             guard verdict == "ok" else { throw StoreError.corrupt(path: path, reason: verdict) }
+            return false
         }
     }
 

@@ -25,7 +25,10 @@ struct RawReading {
         _ body: (WallTime, Int64, Int64?, () -> ProbeResult) throws -> Void
     ) throws {
         var broken: [TimeSpan] = []
-        try HotRow.each(db, series: series, slots: Slot(since).number...Slot(until).number) { row, slot in
+        var count = RowCount()
+        let slots = ResultTally.whole(Slot(since).number...Slot(until).number)
+        try HotRow.each(db, series: series, slots: slots) { row, slot in
+            count.add(row, slot: slot, series: series.id)
             guard let row else {
                 broken.append(
                     TimeSpan(start: Slot.time(slot: slot, offset: 0), end: Slot.time(slot: slot + 1, offset: 0)))
@@ -34,6 +37,8 @@ struct RawReading {
             let time = row.time
             if time >= since && time < until { try body(time, row.code, row.rtt) { row.result } }
         }
+        let stored = try ResultTallies.stored(db, series: series.id, slots: slots)
+        broken += count.hidden(from: stored).keys.map { ResultTally.span(of: $0.block) }
         damaged += broken
     }
 

@@ -90,19 +90,55 @@ enum ResultReading {
     ) throws -> [StoredResult] {
         guard limit > 0, window.start < window.end else { return [] }
         var found: [StoredResult] = []
-        var next = try HotRow.newestSlot(db, upTo: Slot(window.end).number)
-        while let slot = next, slot >= Slot(window.start).number, found.count < limit {
-            try HotRow.each(db, series: one, slots: slot...slot) { row, _ in
-                guard let row, row.time >= window.start, row.time < window.end else { return }
-                found.append(StoredResult(series: one.key, kind: one.kind, result: row.result))
+        let oldest = ResultTally.block(ofSlot: Slot(window.start).number)
+        var next = try HotRow.newestBlock(db, upTo: ResultTally.block(ofSlot: Slot(window.end).number))
+        while let block = next, block >= oldest, found.count < limit {
+            let slots = ResultTally.slots(of: block)
+            var count = RowCount()
+            try HotRow.each(db, series: one, slots: slots) { row, slot in
+                count.add(row, slot: slot, series: one.id)
+                add(row, of: one, slot: slot, in: window, to: &found)
             }
-            next = try HotRow.newestSlot(db, upTo: slot.subtractingSaturated(1))
+            let stored = try ResultTallies.stored(db, series: one.id, slots: slots)
+            for (key, rows) in count.hidden(from: stored) {
+                addHidden(rows, of: one, block: key.block, in: window, to: &found)
+            }
+            next = try HotRow.newestBlock(db, upTo: block.subtractingSaturated(1))
         }
         // Late rows lie in the hot table beside newer ones that are sealed: both are asked for all that is wanted.
         return found + (try sealed(limit, of: one, in: window, db))
     }
 
-    /// The newest sealed results of a series in a window, in any order; damaged ones are left out.
+    /// Adds a row that lies in the window. A damaged one is a result about which nothing is known.
+    private static func add(
+        _ row: HotRow?, of one: SeriesRow, slot: Int64, in window: TimeSpan,
+        to found: inout [StoredResult]
+    ) {
+        let result = row?.result ?? damaged(at: max(Slot.time(slot: slot, offset: 0), window.start))
+        guard result.sent >= window.start, result.sent < window.end else { return }
+        found.append(StoredResult(series: one.key, kind: one.kind, result: result))
+    }
+
+    /// Adds rows that are known to be hidden, at most as many as anybody looks at.
+    private static func addHidden(
+        _ rows: Int64, of one: SeriesRow, block: Int64, in window: TimeSpan,
+        to found: inout [StoredResult]
+    ) {
+        let time = max(ResultTally.span(of: block).start, window.start)
+        guard time < window.end else { return }
+        let result = StoredResult(series: one.key, kind: one.kind, result: damaged(at: time))
+        found += repeatElement(result, count: Int(clamping: min(rows, 60)))
+    }
+
+    /// Stands for a result that was stored and can no longer be read.
+    private static func damaged(at time: WallTime) -> ProbeResult {
+        ProbeResult(
+            sent: time, sequence: 0, outcome: .indeterminate(.internalError), source: .user,
+            note: "damaged in the database")
+    }
+
+    /// The newest sealed results of a series in a window, in any order; a damaged chunk is one result about which nothing
+    /// is known.
     static func sealed(
         _ limit: Int, of one: SeriesRow, in window: TimeSpan, _ db: Database
     ) throws -> [StoredResult] {
@@ -112,7 +148,10 @@ enum ResultReading {
         let oldest = Hour.start(of: window.start).multipliedReportingOverflow(by: 1000).partialValue
         while let time = next, time >= oldest, found.count < limit {
             try ChunkRows.each(db, series: one, from: time, to: time) { _, chunk in
-                guard let chunk else { return }
+                guard let chunk else {
+                    let result = damaged(at: max(RawReading.wall(time), window.start))
+                    return found.append(StoredResult(series: one.key, kind: one.kind, result: result))
+                }
                 for index in 0..<chunk.count {
                     let sent = RawReading.wall(chunk.times[index])
                     guard sent >= window.start, sent < window.end else { continue }
@@ -124,7 +163,7 @@ enum ResultReading {
         return found
     }
 
-    /// The newest results of each series that are not sealed yet: one pass from the newest slot back, until every series
+    /// The newest results of each series that are not sealed yet: one pass from the newest block back, until every series
     /// has as many as wanted.
     static func hot(
         _ all: [SeriesRow], since: WallTime, limit: Int, _ db: Database
@@ -133,17 +172,28 @@ enum ResultReading {
         var found: [Int64: [StoredResult]] = [:]
         var missing = Set(series.keys)
         let statement = try db.cachedStatement(
-            sql: "SELECT \(HotRow.columns), r.series FROM results AS r WHERE r.slot = ?")
-        var next = try HotRow.newestSlot(db, upTo: .max)
-        while let slot = next, slot >= Slot(since).number, !missing.isEmpty {
-            try FastRows(statement, [slot]).each { row in
-                guard let id = row.integer(9), missing.contains(id), let one = series[id],
-                    let hot = HotRow(row, seed: one.seed), hot.time >= since
-                else { return }
-                found[id, default: []].append(StoredResult(series: one.key, kind: one.kind, result: hot.result))
+            sql: "SELECT \(HotRow.columns), r.series FROM results AS r WHERE r.slot >= ? AND r.slot <= ?")
+        let window = TimeSpan(start: since, end: .latest)
+        var next = try HotRow.newestBlock(db, upTo: .max)
+        while let block = next, block >= ResultTally.block(ofSlot: Slot(since).number), !missing.isEmpty {
+            let slots = ResultTally.slots(of: block)
+            var count = RowCount()
+            try FastRows(statement, [slots.lowerBound, slots.upperBound]).each { row in
+                guard let id = row.integer(9), missing.contains(id), let one = series[id] else { return }
+                let hot = HotRow(row, seed: one.seed)
+                let slot = row.integer(0) ?? slots.lowerBound
+                count.add(hot, slot: slot, series: id)
+                add(hot, of: one, slot: slot, in: window, to: &found[id, default: []])
+            }
+            let stored = try ResultTallies.stored(db, slots: slots)?.filter {
+                missing.contains($0.key.series)
+            }
+            for (key, rows) in count.hidden(from: stored) {
+                guard let one = series[key.series] else { continue }
+                addHidden(rows, of: one, block: key.block, in: window, to: &found[key.series, default: []])
             }
             missing = missing.filter { (found[$0]?.count ?? 0) < limit }
-            next = try HotRow.newestSlot(db, upTo: slot.subtractingSaturated(1))
+            next = try HotRow.newestBlock(db, upTo: block.subtractingSaturated(1))
         }
         return found
     }

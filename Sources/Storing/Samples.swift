@@ -17,16 +17,22 @@ extension Writer {
         let series = try entry(of: round, in: db, known: &known)
         for result in round.results {
             let slot = Slot(result.sent)
-            let row = HotRow(
+            var row = HotRow(
                 slot: slot.number, offset: slot.offset, sequence: Int64(result.sequence),
                 code: Int64(OutcomeCode.code(of: result.outcome)),
                 rtt: OutcomeCode.rttNanoseconds(of: result.outcome),
                 source: Int64(SourceCode.code(of: result.source)),
                 kernelRTT: result.kernelRTT?.clampedNanoseconds, note: StoredText.bound(result.note))
+            row.crc = row.checksum(seed: series.seed)
             try statement.execute(arguments: [
-                row.slot, series.id, row.offset, row.sequence, row.code, row.rtt, row.source, row.kernelRTT, row.note,
-                row.checksum(seed: series.seed),
+                row.slot, series.id, row.offset, row.sequence, row.code, row.rtt, row.source, row.kernelRTT,
+                row.note,
+                row.crc,
             ])
+            // A row that is there already is counted already.
+            guard db.changesCount > 0 else { continue }
+            let block = ResultBlock(block: ResultTally.block(ofSlot: row.slot), series: series.id)
+            known.tallies[block, default: ResultTally()].add(row)
         }
         try insertNote(of: round, series: series.id, into: db)
     }

@@ -23,6 +23,10 @@ struct Schema {
             try db.execute(sql: SchemaText.tables)
             try db.execute(sql: SchemaText.views)
         },
+        Migration(version: ResultTallies.version) { db in
+            try db.execute(sql: ResultTallies.table)
+            try db.execute(sql: ResultTallies.fill)
+        },
         Migration(version: ServiceColumn.version) { db in
             try db.execute(sql: ServiceColumn.migration)
         },

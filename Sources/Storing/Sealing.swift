@@ -32,6 +32,11 @@ enum Sealing {
         try FastRows(statement, [slots.lowerBound, slots.upperBound]).each { row in
             if let id = row.integer(0) { counts[id, default: 0] += 1 }
         }
+        // A series whose rows are all hidden has its turn too.
+        let range = slots.lowerBound...(slots.upperBound - 1)
+        for (key, _) in try ResultTallies.stored(db, slots: range) ?? [:] {
+            counts[key.series, default: 0] += 0
+        }
         let series = counts.sorted { $0.key < $1.key }.map { (id: $0.key, rows: $0.value) }
         return Plan(hour: hour, series: series[...])
     }
@@ -50,6 +55,7 @@ enum Sealing {
             try SeriesRow.of(nil, db).filter { ($0.id >= first) && ($0.id <= last) }.map { ($0.id, $0) },
             uniquingKeysWith: { first, _ in first })
         var open: [Int64: OpenHour] = [:]
+        var count = RowCount()
         let statement = try db.cachedStatement(
             sql: """
                 SELECT \(HotRow.columns), r.series FROM results AS r WHERE r.slot = ? AND r.series >= ? AND r.series <= ?
@@ -57,12 +63,13 @@ enum Sealing {
         for slot in slots {
             try FastRows(statement, [slot, first, last]).each { row in
                 // A damaged row goes with the others: it says nothing that could be kept.
-                guard let id = row.integer(9), let series = all[id], let hot = HotRow(row, seed: series.seed) else {
-                    return
-                }
-                open[id, default: OpenHour()].add(hot)
+                guard let id = row.integer(9), let series = all[id] else { return }
+                let hot = HotRow(row, seed: series.seed)
+                count.add(hot, slot: slot, series: id)
+                if let hot { open[id, default: OpenHour()].add(hot) }
             }
         }
+        try ResultTallies.close(db, slots: slots, series: first...last, count)
         try addNotes(db, slots: slots, series: first...last, to: &open)
         for (id, hour) in open.sorted(by: { $0.key < $1.key }) {
             guard let series = all[id] else { continue }

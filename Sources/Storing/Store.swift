@@ -21,11 +21,16 @@ public final class Store: Sendable {
     let files: StateFiles
     let commitInterval: Int64
     let clock: @Sendable () -> WallTime
+    /// Nil where nothing is left to be checked.
+    let startCheck: StartCheck?
+    let news = Mutex<[MonitorEvent]>([])
 
     init(
         writer: consuming Writer, files: StateFiles, lock: StateLock, queue: StoreQueue,
+        startCheck: StartCheck?,
         commitInterval: Duration, clock: @escaping @Sendable () -> WallTime
     ) {
+        self.startCheck = startCheck
         state = Mutex(writer)
         self.files = files
         self.lock = Mutex(lock)
@@ -61,6 +66,8 @@ public final class Store: Sendable {
         let writer = Writer(files: opening.files, opening: opening, queue: opened.queue)
         let store = Store(
             writer: writer, files: opening.files, lock: lock, queue: queue,
+            startCheck: opened.needsCheck
+                ? StartCheck(path: opening.files.database, waker: queue.waker) : nil,
             commitInterval: opening.settings.commitInterval, clock: clock)
         store.updateSizes()
         return OpenedStore(store: store, events: opened.events, restored: opened.restored)
@@ -86,6 +93,7 @@ public final class Store: Sendable {
             do {
                 thread = try Thread.start(name: "store") { self.run() }
                 isStarted.store(true, ordering: .relaxed)
+                startCheck?.start()
             } catch {
                 failure = .failed("\(error)")
             }

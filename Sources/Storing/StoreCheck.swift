@@ -22,7 +22,8 @@ public struct StoreCheck: Hashable, Sendable {
 }
 
 extension StoreReader {
-    /// Checks SQLite's structure and every checksum, and that each chunk can be read. Takes about a second a 100 MB.
+    /// Checks SQLite's structure and every checksum, that each chunk can be read, and that no level has results that another
+    /// has not (`levels`). Takes about a second a 100 MB.
     public func check() throws(StoreError) -> StoreCheck {
         try read { db in
             var check = StoreCheck()
@@ -31,32 +32,58 @@ extension StoreReader {
             var chunks = StoreCheck.Table(name: "chunks")
             var hours = StoreCheck.Table(name: "hour_rows")
             var days = StoreCheck.Table(name: "day_rows")
+            var levels = StoreCheck.Table(name: "levels")
             for one in series {
+                var level = LevelCheck()
                 try ChunkRows.each(db, series: one, from: .min, to: .max) { time, chunk in
+                    level.add(chunk, filedAt: time)
                     chunks.note(chunk != nil) { "\(one.key.target) \(RawReading.wall(time).rfc3339)" }
                 }
                 try FigureRow.each(db, .hours, series: one, from: .min, to: .max) { start, found in
+                    level.add(found, .hours, start: start)
                     hours.note(found.isSound) { "\(one.key.target) \(WallTime(seconds: start).rfc3339)" }
                 }
                 try FigureRow.each(db, .days, series: one, from: .min, to: .max) { start, found in
+                    level.add(found, .days, start: start)
                     days.note(found.isSound) { "\(one.key.target) \(WallTime(seconds: start).rfc3339)" }
                 }
+                levels.rows += 1
+                for time in level.differences() {
+                    levels.note(false) { "\(one.key.target) \(time.rfc3339)" }
+                }
             }
-            check.tables = [try StoreReader.hotRows(db, series), chunks, hours, days]
+            check.tables = try StoreReader.hotRows(db, series) + [chunks, hours, days, levels]
             return check
         }
     }
 
-    private static func hotRows(_ db: Database, _ all: [SeriesRow]) throws -> StoreCheck.Table {
+    /// The rows, and the numbers of them that there should be.
+    private static func hotRows(_ db: Database, _ all: [SeriesRow]) throws -> [StoreCheck.Table] {
         let series = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         var table = StoreCheck.Table(name: "results")
-        let statement = try db.cachedStatement(sql: "SELECT \(HotRow.columns), r.series FROM results AS r")
+        var count = RowCount()
+        let statement = try db.cachedStatement(
+            sql: "SELECT \(HotRow.columns), r.series FROM results AS r")
         try FastRows(statement, []).each { row in
             let one = row.integer(9).flatMap { series[$0] }
-            let isSound = one.map { HotRow(row, seed: $0.seed) != nil } ?? false
-            table.note(isSound) { Slot.time(slot: row.integer(0) ?? 0, offset: row.integer(2) ?? 0).rfc3339 }
+            let hot = one.flatMap { HotRow(row, seed: $0.seed) }
+            if let one { count.add(hot, slot: row.integer(0) ?? 0, series: one.id) }
+            table.note(hot != nil) {
+                Slot.time(slot: row.integer(0) ?? 0, offset: row.integer(1) ?? 0).rfc3339
+            }
         }
-        return table
+        var tallies = StoreCheck.Table(name: "result_tallies")
+        let stored = try ResultTallies.stored(db, slots: .min ... .max)
+        let hidden = count.hidden(from: stored)
+        tallies.rows = Int64(stored?.count ?? 0) - Int64(hidden.count)
+        for (key, _) in hidden.sorted(by: {
+            ($0.key.block, $0.key.series) < ($1.key.block, $1.key.series)
+        }) {
+            tallies.note(false) {
+                "\(series[key.series]?.key.target.rawValue ?? "?") \(ResultTally.span(of: key.block).start.rfc3339)"
+            }
+        }
+        return [table, tallies]
     }
 }
 

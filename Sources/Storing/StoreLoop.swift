@@ -29,6 +29,7 @@ extension Store {
         while true {
             beat.beat()
             let now = Clock.monotonic()
+            heedCheck()
             let signals = queue.signals
             if signals.isClosing { break }
             if !turn.hasCommitted && !signals.isEmpty {
@@ -48,6 +49,7 @@ extension Store {
                 turn.nextCommit, turn.failures == 0 ? turn.nextChores : .max, Clock.monotonic() + pending)
             if let loop { try? loop.wait(until: deadline) { _, _ in } } else { Store.sleep(until: deadline) }
         }
+        startCheck?.cancel()
         finish(kept: turn.kept, load: turn.keptLoad)
     }
 
@@ -104,9 +106,7 @@ extension Store {
                 return true
             }
             if Writer.isDamage(error) {
-                try state.withLock {
-                    try $0?.startAnew(reason: "\(error)", now: now, monotonic: Clock.monotonic())
-                }
+                setAside(reason: "\(error)", now: now)
             } else if Writer.isFull(error) {
                 _ = try state.withLock { try $0?.relieve() }
             }
@@ -129,6 +129,7 @@ extension Store {
         } catch {
             noteFailure(error)
             if Writer.isFull(error) { try? state.withLock { try $0?.relieve() } }
+            if Writer.isDamage(error) { setAside(reason: "\(error)", now: clock()) }
         }
         updateSizes()
         return hasMore
@@ -185,7 +186,7 @@ extension Store {
         updateSizes()
     }
 
-    private func noteFailure(_ error: any Error) {
+    func noteFailure(_ error: any Error) {
         let reason = "\(Connection.storeError(error, path: files.database))"
         figures.withLock {
             $0.failedCommits += 1

@@ -75,6 +75,11 @@ private struct Salvage {
                 guard let one = row.integer(9).flatMap({ series[$0] }) else { return false }
                 return HotRow(row, seed: one.seed) != nil
             })
+        if try old.tableExists("result_tallies") {
+            tables.append(try copy("result_tallies", key: "block, series"))
+            try ResultTallies.settle(new, series)
+        }
+        try new.execute(sql: ResultTallies.fill)
         for level in [PurgeLevel.chunks, .hours, .days] {
             var table = StoreRecovery.Table(name: level.table)
             for one in series.values.sorted(by: { $0.id < $1.id }) {

@@ -32,8 +32,13 @@ extension StoreReader {
             let groups = Dictionary(grouping: try SeriesRow.of(nil, db)) {
                 TargetProbe(target: $0.key.target, probe: $0.key.probe)
             }
+            // Shorter windows are read from single results anyway.
+            let unsealed =
+                until - since > HistoryPlan.rawWindow
+                ? try UnsealedFigures(db, groups.values.flatMap { $0 }, since: since, until: until) : nil
             for (name, series) in groups {
-                var reading = try HistoryReading(db, series: series, request: request)
+                var reading = try HistoryReading(
+                    db, series: series, request: request, unknown: totals.unknown, unsealed: unsealed)
                 guard let bucket = try reading.buckets(db).first else { continue }
                 totals.damaged += reading.raw.damaged
                 guard bucket.sent > 0 || bucket.unknown > 0 || !reading.raw.damaged.isEmpty else { continue }

@@ -26,7 +26,8 @@ extension MonitorEvent.Kind {
     public var isUnknownTime: Bool {
         switch self {
         case .gap, .uncleanStop, .suspended, .stall, .storageDropped: true
-        case .started, .stopped, .clockStep, .reloaded, .reloadRefused, .databaseSetAside, .captureLost,
+        case .started, .stopped, .clockStep, .reloaded, .reloadRefused, .databaseSetAside,
+            .databaseChecked, .captureLost,
             .captureResumed, .captureShedding, .linkDown, .linkUp, .hookFailed:
             false
         }

@@ -24,6 +24,8 @@ struct Writer: Sendable {
         var passiveKeys: [PassiveKey: PassiveEntry] = [:]
         /// Hours that are marked as having passive rows.
         var pending: Set<Int64> = []
+        /// What the running transaction adds to `result_tallies`.
+        var tallies: [ResultBlock: ResultTally] = [:]
     }
 
     struct PassiveEntry: Sendable {
@@ -55,12 +57,14 @@ struct Writer: Sendable {
         do {
             try queue.write { db in
                 for item in items { try Writer.apply(item, to: db, known: &known) }
+                try ResultTallies.add(known.tallies, db)
                 try Meta.set(db, .lastAlive, now.nanoseconds)
             }
         } catch {
             self.known = Known()
             throw error
         }
+        known.tallies.removeAll(keepingCapacity: true)
         for case .targets(let specs) in items { targets = specs }
         if let targets { self.targets = targets }
         self.known = known
@@ -106,17 +110,21 @@ struct Writer: Sendable {
 
     static func isFull(_ error: any Error) -> Bool { (error as? DatabaseError)?.resultCode == .SQLITE_FULL }
 
-    /// Sets a file aside that turned out to be damaged, and goes on in a new one; at most once an hour.
-    mutating func startAnew(reason: String, now: WallTime, monotonic: Int64) throws {
+    /// Sets a file aside that turned out to be damaged, and goes on in a new one; at most once an hour. Returns what it
+    /// stored about that.
+    mutating func startAnew(reason: String, now: WallTime, monotonic: Int64) throws -> [MonitorEvent] {
         if let last = lastSetAside, monotonic - last < 3_600_000_000_000 {
             throw StoreError.corrupt(path: files.database, reason: reason)
         }
         lastSetAside = monotonic
         known = Known()
         try? queue.close()
-        queue = try opening.startAnew(reason: reason, now: now).queue
+        housekeeping = Housekeeping()
+        let opened = try opening.startAnew(reason: reason, now: now)
+        queue = opened.queue
         let targets = self.targets
         try queue.write { try Notices.sync($0, targets) }
+        return opened.events.filter { $0.kind == .databaseSetAside }
     }
 
     /// Says that the stop was in order and closes the file.

@@ -113,5 +113,12 @@ import Testing
         var sum = CRC32C()
         sum.add(Array("123456789".utf8))
         #expect(sum.value == 0xE306_9283, "RFC 3720 appendix B.4 gives the polynomial; this is its check value")
+        for number in [0, 1, -1, .min, .max, 0x0123_4567_89AB_CDEF] as [Int64] {
+            var whole = CRC32C(seed: 77)
+            var single = CRC32C(seed: 77)
+            whole.add(number)
+            single.add((0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) })
+            #expect(whole.value == single.value)
+        }
     }
 }

@@ -33,13 +33,16 @@ import Testing
     }
 
     /// Whether each bucket is what it was, or says that something of it is unknown, or has nothing at all.
-    private func isHonest(_ found: [History], _ truth: [History], sealedOnly: Bool) -> Bool {
+    private func isHonest(_ found: [History], _ truth: [History]) -> Bool {
         let buckets = Dictionary(
             truth.flatMap { history in history.buckets.map { ("\(history.level) \($0.start.nanoseconds)", $0) } },
             uniquingKeysWith: { first, _ in first })
         for history in found {
-            for bucket in history.buckets where bucket.sent > 0 || bucket.unknown > 0 {
-                if sealedOnly && bucket.start >= noon + .seconds(4 * 3600) { continue }
+            for bucket in history.buckets {
+                // Of a sealed hour that is not found there is no figure at all; of results that are not, fewer.
+                if bucket.sent == 0 && bucket.unknown == 0 && bucket.start < noon + .seconds(4 * 3600) {
+                    continue
+                }
                 // A history may come from the other level where one is damaged; the counts are the same in both.
                 let same = ["raw", "hours"].compactMap { buckets["\($0) \(bucket.start.nanoseconds)"] }
                 let isExact = same.contains { $0 == bucket }
@@ -52,31 +55,58 @@ import Testing
         return true
     }
 
+    /// Whether the newest results are those that were written, but for some about which nothing is said to be known.
+    private func isHonest(_ found: [TargetID: [StoredResult]], _ truth: [TargetID: [StoredResult]])
+        -> Bool
+    {
+        let written = Set(truth.values.joined().map { $0.result })
+        let results = found.values.joined().map { $0.result }
+        let unknown = results.filter { $0.note == "damaged in the database" }
+        // With a hole in them they reach further back than the truth does, which has 60 at most.
+        let isWritten = results.allSatisfy { result in
+            written.contains(result) || result.note != nil
+                || result.sent < (written.map(\.sent).min() ?? noon)
+        }
+        return isWritten && (!unknown.isEmpty || results.isEmpty)
+    }
+
     @Test func aFlippedByteIsNeverShownAsANumber() throws {
         let scratch = Scratch()
         try filled(scratch)
         let truth = try histories(try scratch.reader())
         #expect(truth.map(\.level) == [.raw, .hours])
+        let newestTruth = try scratch.reader().recentResults(since: noon, limit: 60)
+        let pages = try scratch.reader().read { db in
+            try Int.fetchAll(
+                db, sql: "SELECT pageno FROM dbstat WHERE name IN ('results', 'result_tallies')")
+        }
         let good = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.database)))
         var generator = SplitMix(state: 500)
         var outcomes: [String: Int] = [:]
-        for _ in 0..<500 {
+        for number in 0..<500 {
             var bytes = good
-            let index = Int.random(in: 0..<bytes.count, using: &generator)
+            var index = Int.random(in: 0..<bytes.count, using: &generator)
+            // Every other one where nothing is sealed yet, which is a small part of the file.
+            if number % 2 == 1, let page = pages.randomElement(using: &generator) {
+                index = (page - 1) * 4096 + index % 4096
+            }
             bytes[index] ^= UInt8.random(in: 1...255, using: &generator)
             let copy = Scratch()
             try Data(bytes).write(to: URL(fileURLWithPath: copy.database))
             var outcome = "refused"
             if let reader = try? copy.reader(), let found = try? histories(reader) {
                 outcome = found == truth ? "unharmed" : "told"
-                if !isHonest(found, truth, sealedOnly: true) { Issue.record("byte \(index) makes a wrong number") }
-                // A row of the running hour whose key is damaged is not found by its key; only the check sees that.
-                if !isHonest(found, truth, sealedOnly: false) { #expect((try? reader.check().isSound) != true) }
-                _ = try? reader.recentResults(since: noon, limit: 60)
-                _ = try? reader.check()
+                if !isHonest(found, truth) { Issue.record("byte \(index) makes a wrong number") }
+                if let newest = try? reader.recentResults(since: noon, limit: 60), newest != newestTruth {
+                    #expect(isHonest(newest, newestTruth), "byte \(index) makes a wrong newest result")
+                }
+                if number % 4 == 0 { _ = try? reader.check() }
             }
             outcomes[outcome, default: 0] += 1
         }
+        print(
+            "500 flips: \(outcomes.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", "))"
+        )
         #expect(
             outcomes["refused", default: 0] > 10 && outcomes["unharmed", default: 0] > 0
                 && outcomes["told", default: 0] > 10, "\(outcomes)")
@@ -105,15 +135,59 @@ import Testing
         #expect(found[1].buckets.suffix(5).map(\.sent) == [360, 360, 0, 360, 359])
         let check = try reader.check()
         #expect(!check.isSound && check.structure.isEmpty)
-        #expect(check.tables.map(\.damaged) == [1, 1, 1, 0])
+        #expect(
+            check.tables.map(\.name)
+                == ["results", "result_tallies", "chunks", "hour_rows", "day_rows", "levels"])
+        #expect(check.tables.map(\.damaged) == [1, 0, 1, 1, 0, 0])
         let saved = scratch.path + "/saved.db"
         let recovery = try StoreRecovery.run(from: scratch.database, to: saved)
         #expect(recovery.tables.first { $0.name == "chunks" }?.rows == 3)
         #expect(recovery.tables.filter { $0.refused > 0 }.map(\.name) == ["results", "chunks", "hour_rows"])
         let after = try StoreReader(path: saved)
-        #expect(try after.check().isSound)
+        // What is gone for good is still missing beside its hour.
+        #expect(try after.check().tables.filter { $0.damaged > 0 }.map(\.name) == ["levels"])
         #expect(try histories(after)[0].buckets.map(\.sent) == [360, 0, 360, 360, 359])
         #expect(throws: StoreError.self) { _ = try StoreRecovery.run(from: scratch.database, to: saved) }
+    }
+
+    @Test(arguments: ["chunks", "hour_rows", "day_rows", "results"])
+    func aHiddenRowIsFoundByTheCheck(table: String) throws {
+        let scratch = Scratch()
+        try filled(scratch)
+        let queue = try DatabaseQueue(path: scratch.database)
+        let column = table == "chunks" ? "t0_ms" : table == "results" ? "sequence" : "start_s"
+        try queue.write { db in
+            try db.execute(sql: "DELETE FROM \(table) WHERE \(column) = (SELECT max(\(column)) FROM \(table))")
+        }
+        try queue.close()
+        let check = try scratch.reader().check()
+        #expect(check.structure.isEmpty)
+        #expect(
+            check.tables.filter { $0.damaged > 0 }.map(\.name) == [table == "results" ? "result_tallies" : "levels"])
+    }
+
+    @Test func hiddenRowsStayUnknownWhenTheirHourIsSealed() throws {
+        let scratch = Scratch()
+        let clock = TestClock(noon + .seconds(1800))
+        let store = try scratch.open(clock: clock).store
+        for step in 0..<180 { store.append(round(at: noon + .seconds(10 * step), [ok(1)], sequence: UInt32(step))) }
+        store.flush()
+        _ = try store.write { try $0.queue.write { try $0.execute(sql: "DELETE FROM results WHERE sequence = 100") } }
+        let before = try #require(
+            try scratch.reader().history(
+                of: target("gw"), since: noon, until: noon + .seconds(1800), step: .seconds(600)))
+        #expect(before.buckets.map(\.sent) == [60, 59, 60])
+        #expect(before.buckets.map(\.gap) == [.zero, .seconds(600), .zero])
+        let newest = try scratch.reader().recentResults(since: noon, limit: 500)[target("gw")] ?? []
+        #expect(newest.count == 180 && newest.filter { $0.result.outcome.standing == .unknown }.count == 1)
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(3600 + 121)) }
+        let after = try #require(
+            try scratch.reader().history(
+                of: target("gw"), since: noon, until: noon + .seconds(1800), step: .seconds(600)))
+        #expect(after.buckets.map(\.sent) == [60, 59, 60])
+        #expect(after.buckets.map(\.gap) == [.zero, .seconds(600), .zero])
+        #expect(try scratch.reader().check().isSound, "what is lost is known")
+        store.close()
     }
 
     @Test func whatIsLeftOfABrokenFileIsSaved() throws {
@@ -128,7 +202,8 @@ import Testing
         let saved = scratch.path + "/saved.db"
         let recovery = try StoreRecovery.run(from: scratch.database, to: saved)
         #expect(recovery.tables.map(\.rows).reduce(0, +) > 50)
-        #expect(try StoreReader(path: saved).check().isSound)
+        let check = try StoreReader(path: saved).check()
+        #expect(check.structure.isEmpty && check.tables.allSatisfy { $0.damaged == 0 || $0.name == "levels" })
     }
 
     @Test func importBuildsWhatTheDaemonBuilds() throws {

@@ -12,7 +12,13 @@ import Testing
         store.sync(targets: [spec("gw")])
         store.append(round(at: noon, [ok(1), .lost, .error(.reset)]))
         store.record(MonitorEvent(kind: .gap, start: noon, end: noon + .seconds(5), text: "x"))
-        let passive = PassiveKey(interface: "eth0", service: "web", peer: nil, kind: .dns, side: .server)
+        store.save(
+            Incident(
+                id: 1, rule: "down", target: target("gw"), severity: .critical, opened: noon, closed: nil,
+                reason: "no answer", layer: nil, evidence: [], acknowledged: false, silenced: false,
+                suppressed: 0))
+        let passive = PassiveKey(
+            interface: "eth0", service: "web", peer: nil, kind: .dns, side: .server)
         store.append(
             PassiveSummary(
                 source: "any", start: noon, end: noon + .seconds(10), cells: [passive: PassiveCell(failures: 1)]))
@@ -52,20 +58,43 @@ import Testing
         chmod(scratch.path, 0o750)
         for suffix in ["", "-wal", "-shm"] { chown(scratch.database + suffix, 0, 65_533) }
         if !isRunning { store.close() }
-        let sql = "select count(*) from recent"
-        let group = try query(scratch, sql, group: "65533")
-        #expect(group.status == 0 && group.output == "3\n", "\(group.output)")
-        #expect(try query(scratch, sql, group: "65532").status != 0, "others may not read")
-        #expect(try query(scratch, "delete from results", group: "65533").status != 0)
+        let counts = [
+            "recent": 3, "hours": 1, "days": 1, "passive_hours": 1, "incidents": 1, "series": 1,
+            "gaps": 1,
+        ]
+        for (view, count) in counts {
+            for option in ["-readonly", "-bail"] {
+                let all = try query(scratch, "select count(*) from \(view)", option, group: "65533")
+                #expect(all.status == 0 && all.output == "\(count)\n", "\(view) \(option): \(all.output)")
+                let rows = try query(scratch, "select * from \(view) limit 5", option, group: "65533")
+                #expect(
+                    rows.status == 0 && rows.output.split(separator: "\n").count == count, "\(rows.output)")
+            }
+            #expect(
+                try query(scratch, "select * from \(view)", "-readonly", group: "65532").status != 0,
+                "others may not")
+        }
+        for statement in ["delete from results", "pragma user_version = 9", "vacuum"] {
+            #expect(try query(scratch, statement, "-bail", group: "65533").status != 0, "\(statement)")
+        }
+        if isRunning {
+            // A reader that came by has not got in the writer's way.
+            store.append(round(at: noon + .seconds(8010), [ok(1)], sequence: 9))
+            #expect(store.flush())
+            #expect(
+                try query(scratch, "select count(*) from recent", "-bail", group: "65533").output == "4\n")
+        }
         store.close()
     }
 
-    private func query(_ scratch: Scratch, _ sql: String, group: String) throws -> (status: Int32, output: String) {
+    private func query(
+        _ scratch: Scratch, _ sql: String, _ option: String, group: String
+    ) throws -> (status: Int32, output: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
-            "setpriv", "--reuid=65534", "--regid=\(group)", "--clear-groups", "sqlite3", "-readonly", scratch.database,
-            sql,
+            "setpriv", "--reuid=65534", "--regid=\(group)", "--clear-groups", "sqlite3", option,
+            scratch.database, sql,
         ]
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -87,7 +116,7 @@ import Testing
                     }
             }
         }
-        #expect(rows == [3, 1, 1, 1, 1, 1, 0, 1, Int64(OutcomeCode.all.count)])
+        #expect(rows == [3, 1, 1, 1, 1, 1, 1, 1, Int64(OutcomeCode.all.count)])
         let first = try store.write { writer in
             try writer.queue.read { db in
                 try Row.fetchOne(db, sql: "SELECT time, target, outcome, detail, rtt_ms FROM recent LIMIT 1")

@@ -94,6 +94,12 @@ enum JSONValue: Hashable, Sendable {
     /// RFC 8259 escapes; beyond them, what could act on a terminal is escaped too, so that JSON is safe to look at.
     private static func write(_ string: String, to text: inout String) {
         text += "\""
+        // Most texts, and every key, have nothing to escape.
+        if string.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }) {
+            text += string
+            text += "\""
+            return
+        }
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": text += "\\\""

@@ -12,7 +12,7 @@ struct ConfigVerb: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print every error as file:line:column: sentence.",
+            commandName: "check", abstract: "Print every error as file:line:column: sentence.",
             discussion: "Ends with 0 where the daemon would take the configuration, else with 1.")
         static let schema = "taut/config-check/1"
 
@@ -57,7 +57,7 @@ struct ConfigVerb: ParsableCommand {
 
     struct Explain: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print a target's effective values and where each comes from.",
+            commandName: "explain", abstract: "Print a target's effective values and where each comes from.",
             discussion: "Ends with 1 where the configuration has errors, which are printed as well.")
         static let schema = "taut/config-explain/1"
 
@@ -95,7 +95,7 @@ struct ConfigVerb: ParsableCommand {
 
     struct Diff: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print what changes from one configuration to another.",
+            commandName: "diff", abstract: "Print what changes from one configuration to another.",
             discussion: "Both are loaded as the daemon would. Ends with 0 where nothing changes, else with 1.")
         static let schema = "taut/config-diff/1"
 
@@ -132,7 +132,7 @@ struct ConfigVerb: ParsableCommand {
 
     struct Init: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write a commented configuration that is useful unedited.",
+            commandName: "init", abstract: "Write a commented configuration that is useful unedited.",
             discussion: "Without a file it goes to standard output. A file that exists is left as it is.")
 
         @OptionGroup var global: GlobalOptions

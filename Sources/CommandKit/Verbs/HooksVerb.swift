@@ -12,7 +12,8 @@ struct HooksVerb: ParsableCommand {
         commandName: "hooks", abstract: "List hooks, or try one.", subcommands: [List.self, Test.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The hooks of the configuration.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "The hooks of the configuration.")
         static let schema = "taut/hooks/1"
 
         @OptionGroup var global: GlobalOptions
@@ -62,7 +63,7 @@ struct HooksVerb: ParsableCommand {
 
     struct Test: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Run a hook once with a made-up event.",
+            commandName: "test", abstract: "Run a hook once with a made-up event.",
             discussion: """
                 The running daemon runs it, as its own user; without one it is run here, as this user, from the \
                 configuration. Ends with 0 where the hook did, else with 1.
