@@ -54,11 +54,14 @@ final class StartCheck: Sendable {
 
     /// Ends it, whatever it has come to.
     func cancel() {
-        let queue = state.withLock { state -> DatabaseQueue? in
-            state.isCancelled = true
-            return state.queue
+        state.withLock { $0.isCancelled = true }
+        // An interrupt that comes just before the statement begins has no effect, so it is made until there is nothing more to
+        // end.
+        while let queue = state.withLock({ $0.queue }) {
+            queue.interrupt()
+            var pause = timespec(tv_sec: 0, tv_nsec: 5_000_000)
+            unsafe nanosleep(&pause, nil)
         }
-        queue?.interrupt()
         thread.withLock { $0 }?.join()
     }
 

@@ -21,10 +21,10 @@ import Testing
         for number in 0..<Self.rounds {
             // Hours are sealed two seconds after the start, so some lives reach into that.
             let isLong = number % 8 == 7
-            let life = isLong ? 2_000_000...2_600_000 : 5_000...160_000
+            let life = isLong ? 2_000_000...2_600_000 : 1_000...120_000
             let lines = try killed(
-                scratch, from: number * Self.stride,
-                after: UInt32.random(in: life.asUInt32, using: &generator))
+                scratch, from: number * Self.stride, afterFirstCommit: number % 4 != 0,
+                microseconds: UInt32.random(in: life.asUInt32, using: &generator))
             guard let acknowledged = lines.last.flatMap({ Int($0) }) else {
                 whileOpening += 1
                 continue
@@ -56,10 +56,11 @@ import Testing
             """)
     }
 
-    /// Runs the writer for some microseconds and returns the lines that it has written whole.
-    private func killed(_ scratch: Scratch, from first: Int, after microseconds: UInt32) throws
-        -> [String]
-    {
+    /// Runs the writer for some microseconds, from its start or from its first commit on, and returns the lines that it has
+    /// written whole.
+    private func killed(
+        _ scratch: Scratch, from first: Int, afterFirstCommit: Bool, microseconds: UInt32
+    ) throws -> [String] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Writing.program))
         process.arguments = [
@@ -69,9 +70,10 @@ import Testing
         let pipe = Pipe()
         process.standardOutput = pipe
         try process.run()
+        let begun = afterFirstCommit ? pipe.fileHandleForReading.availableData : Data()
         usleep(microseconds)
         kill(process.processIdentifier, SIGKILL)
-        let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let output = String(decoding: begun + pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGKILL)
         let lines = output.split(separator: "\n").map { String($0) }
