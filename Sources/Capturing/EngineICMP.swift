@@ -94,18 +94,16 @@ extension CaptureEngine {
         _ cause: FailureCause, about inner: QuotedPacket, bytes: RawSpan, in packet: DissectedPacket
     ) -> Bool {
         guard cause != .tooBig, bytes.byteCount >= 8 else { return false }
-        var quoted = DissectedPacket()
-        quoted.source = inner.source
-        quoted.destination = inner.destination
-        quoted.interface = packet.interface
-        quoted.captured = bytes.byteCount
-        guard let place = place(of: quoted, record: bytes) else { return false }
-        let index = flows.find(place.key, hash: place.hash)
+        var key = FlowKey()
+        let sender = key.fill(
+            source: inner.source, sourcePort: bytes.bigEndian16(at: 0), destination: inner.destination,
+            destinationPort: bytes.bigEndian16(at: 2), interface: packet.interface)
+        let index = flows.find(key)
         guard index >= 0, !sampling.hasShed || !isOutdated(index) else { return false }
         // Anybody can send such a message, so it must quote what was sent and not yet acknowledged (RFC 5927, 4.1).
         let sequence = bytes.bigEndian32(at: 4)
         if flows[index].has(.synSeen), !flows[index].has(.answerSeen), !flows[index].has(.handshakeDone) {
-            guard place.sender == flows[index].client, sequence == flows[index].handshake.clientISN else {
+            guard sender == flows[index].client, sequence == flows[index].handshake.clientISN else {
                 return false
             }
             if !flows[index].has(.isUndeliverable) {
@@ -114,7 +112,6 @@ extension CaptureEngine {
             }
             return true
         }
-        let sender = place.sender
         let side = flows[index].sides[sender]
         guard side.has(.isKnown), isAfter(side.nextSequence, sequence), !isAfter(side.highestAcknowledged, sequence)
         else { return false }

@@ -34,7 +34,7 @@ import Testing
         try FileManager.default.copyItem(atPath: scratch.database, toPath: path)
     }
 
-    @Test(arguments: [1, 2]) func anEarlierFileIsReadAndTakenOver(version: Int) throws {
+    @Test(arguments: [1, 2, 3]) func anEarlierFileIsReadAndTakenOver(version: Int) throws {
         let scratch = Scratch()
         try FileManager.default.copyItem(
             atPath: Self.fixtures + "/schema-\(version).db", toPath: scratch.database)

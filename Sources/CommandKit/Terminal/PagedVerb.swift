@@ -16,6 +16,7 @@ extension StatusVerb: PagedVerb {}
 extension WhyVerb: PagedVerb {}
 extension HistoryVerb: PagedVerb {}
 extension GraphVerb: PagedVerb {}
+extension CompareVerb: PagedVerb {}
 extension FlowsVerb: PagedVerb {}
 extension ReportVerb: PagedVerb {}
 extension IncidentsVerb: PagedVerb {}
