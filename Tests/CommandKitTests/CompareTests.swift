@@ -100,16 +100,33 @@ import Wire
         #expect(Self.comparison([long], [long]).probes[0].time(0.99) == .same)
     }
 
-    /// Two draws from one distribution are rarely told apart: the 99 % bounds need not overlap only once in a while.
+    /// Eight of 648 against none of 1,080 is no chance (Fisher's exact test: p < 0.001).
+    @Test func aFewLostOfManyAreNotChance() {
+        let now = Self.figures(Self.hour(40, count: 640), lost: 8)
+        #expect(Self.comparison([now], [Self.figures(Self.hour(40, count: 1_080))]).probes[0].loss == .more)
+        #expect(Self.comparison([Self.figures(Self.hour(40, count: 1_080))], [now]).probes[0].loss == .less)
+    }
+
+    /// Two draws from one distribution are rarely told apart: two percentiles at 99 % make four of 200 at the most likely.
     @Test func chanceAloneRarelyMakesAClearDifference() {
         var generator = SplitMix(seed: 11)
-        func draw() -> [Double] { (0..<360).map { _ in 20 - 8 * log(Double.random(in: 1e-9..<1, using: &generator)) } }
+        // Of 360, a share is lost; the rest takes 20 ms and a tail.
+        func draw(_ loss: Double) -> ([Double], UInt64) {
+            let lost = (0..<360).count { _ in Double.random(in: 0..<1, using: &generator) < loss }
+            return (
+                (lost..<360).map { _ in 20 - 8 * log(Double.random(in: 1e-9..<1, using: &generator)) }, UInt64(lost)
+            )
+        }
         var clear = 0
+        var moreLoss = 0
         for _ in 0..<200 {
-            let probe = Self.comparison([Self.figures(draw())], [Self.figures(draw())]).probes[0]
+            let (a, b) = (draw(0.02), draw(0.02))
+            let probe = Self.comparison([Self.figures(a.0, lost: a.1)], [Self.figures(b.0, lost: b.1)]).probes[0]
+            if [.more, .less].contains(probe.loss) { moreLoss += 1 }
             if [0.5, 0.9].contains(where: { [.more, .less].contains(probe.time($0)) }) { clear += 1 }
         }
-        #expect(clear <= 2, "\(clear) of 200")
+        #expect(clear <= 6, "\(clear) of 200")
+        #expect(moreLoss <= 5, "\(moreLoss) of 200")
     }
 
     @Test func rendered() throws {

@@ -5,6 +5,8 @@ internal import Statistics
 internal import Storing
 
 /// A probe in two windows; nil where a window has nothing of it.
+///
+/// Bounds take results as independent of each other. Losses in one burst are not: taut(1) says so.
 struct ProbeComparison: Hashable, Sendable {
     var probe: String
     var figures: [WindowFigures?]
@@ -17,7 +19,7 @@ struct ProbeComparison: Hashable, Sendable {
     /// How the first window stands to the second.
     enum Order: String, Hashable, Sendable {
         case more, less
-        /// The bounds overlap: what lies between them may be rounding or chance.
+        /// May be rounding or chance.
         case same = "no_clear_difference"
         case tooFew = "too_few"
         /// In one of the windows nothing is known.
@@ -27,43 +29,53 @@ struct ProbeComparison: Hashable, Sendable {
     var first: WindowFigures? { figures.first ?? nil }
     var second: WindowFigures? { figures.last ?? nil }
 
+    /// A figure with the bounds between which it may lie by chance.
+    struct Estimate: Hashable, Sendable {
+        var low: Double
+        var value: Double
+        var high: Double
+    }
+
     /// Loss, by Wilson intervals.
     var loss: Order {
         guard let a = first, let b = second, a.sent > 0, b.sent > 0 else { return .unknown }
         guard min(a.sent, b.sent) >= Self.leastResults else { return .tooFew }
-        func bounds(_ figures: WindowFigures) -> ClosedRange<Double> {
+        func estimate(_ figures: WindowFigures) -> Estimate {
             let interval = WilsonInterval(successes: figures.counts.failed, trials: figures.sent, z: Self.z)
-            return interval.low...interval.high
+            return Estimate(low: interval.low, value: figures.loss ?? 0, high: interval.high)
         }
-        return Self.order(bounds(a), bounds(b))
+        return Self.order(estimate(a), estimate(b), rounding: 0)
     }
 
     /// A percentile of the round-trip time, by the ranks that lie about it and the width of the histogram's buckets.
     func time(_ quantile: Double) -> Order {
         guard let a = first, let b = second, !a.times.isEmpty, !b.times.isEmpty else { return .unknown }
         guard min(a.times.count, b.times.count) >= Self.leastResults,
-            let left = Self.bounds(a.times, quantile), let right = Self.bounds(b.times, quantile)
+            let left = Self.estimate(a.times, quantile), let right = Self.estimate(b.times, quantile)
         else { return .tooFew }
-        return Self.order(left, right)
+        return Self.order(left, right, rounding: Histogram.relativeError * (left.value + right.value))
     }
 
-    private static func order(_ a: ClosedRange<Double>, _ b: ClosedRange<Double>) -> Order {
-        if a.lowerBound > b.upperBound { return .more }
-        if a.upperBound < b.lowerBound { return .less }
+    /// Newcombe, "Interval estimation for the difference between independent proportions", Statistics in Medicine 17
+    /// (1998), method 10: the bounds of a difference from those of its parts. What both were rounded by comes on top.
+    static func order(_ a: Estimate, _ b: Estimate, rounding: Double) -> Order {
+        func reach(_ x: Double, _ y: Double) -> Double { (x * x + y * y).squareRoot() + rounding }
+        let difference = a.value - b.value
+        if difference > reach(a.value - a.low, b.high - b.value) { return .more }
+        if -difference > reach(a.high - a.value, b.value - b.low) { return .less }
         return .same
     }
 
-    /// Bounds of a percentile in nanoseconds: order statistics of the binomial's normal approximation, widened by what a
-    /// bucket rounds. Nil where fewer than five values lie beyond the percentile, or a bound beyond all values.
-    static func bounds(_ times: Histogram, _ quantile: Double) -> ClosedRange<Double>? {
+    /// A percentile in nanoseconds with its bounds: order statistics, by the binomial's normal approximation. Nil where
+    /// fewer than five values lie beyond the percentile, or a bound beyond all values.
+    static func estimate(_ times: Histogram, _ quantile: Double) -> Estimate? {
         let count = Double(times.count)
         let reach = z * (count * quantile * (1 - quantile)).squareRoot()
         guard min(quantile, 1 - quantile) * count >= 5 - 1e-9, quantile * count + reach + 1 <= count,
-            let low = times.quantile(quantile - (reach + 1) / count),
+            let low = times.quantile(quantile - (reach + 1) / count), let value = times.quantile(quantile),
             let high = times.quantile(quantile + (reach + 1) / count)
         else { return nil }
-        let error = Histogram.relativeError
-        return Double(low) * (1 - error)...Double(high) * (1 + error)
+        return Estimate(low: Double(low), value: Double(value), high: Double(high))
     }
 
     /// Whether figures that were timed in different ways, or went to different addresses, are set side by side.
