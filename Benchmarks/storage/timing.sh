@@ -6,8 +6,8 @@ forget() {
     dd of="$1" oflag=nocache conv=notrunc,fdatasync count=0 2>/dev/null
 }
 
-# timed FILE RUNS NAME COMMAND...: runs the command with the file's pages forgotten before each run, and prints the median, least and
-# greatest wall time, the median of its processor time, and its greatest resident set.
+# timed FILE RUNS NAME COMMAND...: runs the command with the file's pages forgotten before each run, and prints the median,
+# least and greatest wall time, the mean of its processor time (in steps of 10 ms a run), and its greatest resident set.
 timed() {
     file=$1
     runs=$2
@@ -22,11 +22,10 @@ timed() {
         echo "$(((end - begin) / 1000)) $(tail -n 1 "$times.one")" >>"$times"
     done
     sort -n "$times" | awk -v name="$name" '
-        { wall[NR] = $1 / 1000; cpu[NR] = ($2 + $3) * 1000; if ($4 > rss) rss = $4 }
+        { wall[NR] = $1 / 1000; cpu += ($2 + $3) * 1000; if ($4 > rss) rss = $4 }
         END {
-            middle = int((NR + 1) / 2)
-            for (i = 1; i <= NR; i++) for (j = i + 1; j <= NR; j++) if (cpu[j] < cpu[i]) { t = cpu[i]; cpu[i] = cpu[j]; cpu[j] = t }
-            printf "%-28s %7.1f ms (%.1f to %.1f of %d), processor %.0f ms, %.1f MiB\n", name, wall[middle], wall[1], wall[NR], NR, cpu[middle], rss / 1024
+            printf "%-28s %7.1f ms (%.1f to %.1f of %d), processor %.1f ms, %.1f MiB\n", name, wall[int((NR + 1) / 2)],
+                wall[1], wall[NR], NR, cpu / NR, rss / 1024
         }'
     rm -f "$times" "$times.one"
 }
