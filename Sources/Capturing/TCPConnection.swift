@@ -144,6 +144,13 @@ struct TCPConnection: BitwiseCopyable {
         static var awaitsReset: Flags { Flags(rawValue: 4096) }
         /// A TLS handshake may still come: the payload is looked at.
         static var watchesTLS: Flags { Flags(rawValue: 8192) }
+
+        /// Whether the payload may hold something that is looked for.
+        @inline(__always)
+        var wantsPayload: Bool {
+            let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
+            return rawValue & wanted != Flags.isPastOpening.rawValue
+        }
     }
 
     var key = FlowKey()
@@ -168,13 +175,6 @@ struct TCPConnection: BitwiseCopyable {
 
     @inline(__always)
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
-
-    /// Whether the payload may hold something that is looked for.
-    @inline(__always)
-    var looksAtPayload: Bool {
-        let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
-        return flags.rawValue & wanted != Flags.isPastOpening.rawValue
-    }
 
     /// The side that opened the connection.
     @inline(__always)
