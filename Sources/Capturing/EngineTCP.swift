@@ -50,9 +50,11 @@ extension CaptureEngine {
         findings.reset()
         flows[index].lastSeen = nowSeconds
         flows[index].observe(input, pool: &pool, findings: &findings)
-        if !flows[index].has(.isEstablished) { considerEstablishing(index) }
+        // What follows leaves alone what is asked of these.
+        let connection = flows[index].flags
+        if !connection.contains(.isEstablished) { considerEstablishing(index) }
         if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: placed.time) }
-        if input.payload > 0, flows[index].looksAtPayload {
+        if input.payload > 0, connection.wantsPayload {
             takePayload(index, input: input, payload: segment.payload)
         }
     }

@@ -16,19 +16,19 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
     /// Stops the process where the kernel has no memory; called at the start of a capture only.
     init(zeroed count: Int) {
         let used = max(count, 1) * MemoryLayout<Element>.stride
-        let line = used >= FixedTable.hugePage ? FixedTable.hugePage : 64
-        let size = used + line
+        // Look-ups go anywhere in a table, so most of them would miss the TLB. Whole huge pages only, and one for a table
+        // that fills half of it: what else does not fill one keeps small pages.
+        let huge = used >= FixedTable.hugePage / 2 ? max(used / FixedTable.hugePage, 1) * FixedTable.hugePage : 0
+        let line = huge > 0 ? FixedTable.hugePage : 64
+        let size = max(used, huge) + line
         guard let memory = unsafe calloc(1, size) else { fatalError("no memory for \(size) bytes of capture tables") }
         unsafe self.memory = memory
         // The block is a line longer than needed, so rounding up stays inside it.
         let aligned = unsafe memory.alignedUp(toMultipleOf: line)
         unsafe base = aligned.bindMemory(to: Element.self, capacity: max(count, 1))
         self.count = count
-        // Look-ups go anywhere in a table, so most of them would miss the TLB. Whole huge pages only: what does not
-        // fill one keeps small pages, and a refusal of the kernel costs nothing but time.
-        if line == FixedTable.hugePage {
-            _ = unsafe madvise(aligned, used / FixedTable.hugePage * FixedTable.hugePage, MADV_HUGEPAGE)
-        }
+        // A refusal of the kernel costs nothing but time.
+        if huge > 0 { _ = unsafe madvise(aligned, huge, MADV_HUGEPAGE) }
     }
 
     deinit { unsafe free(memory) }
@@ -69,22 +69,20 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
     }
 }
 
-extension FixedTable where Element == UInt32 {
-    /// Two neighbours as one number, the first in its low half on a little-endian machine.
-    @inline(__always)
-    subscript(pair index: Int) -> UInt64 {
-        get {
-            precondition(index >= 0 && index <= count &- 2)
-            return unsafe UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self)
-        }
-        set {
-            precondition(index >= 0 && index <= count &- 2)
-            unsafe UnsafeMutableRawPointer(base + index).storeBytes(of: newValue, as: UInt64.self)
-        }
-    }
-}
-
 extension FixedTable where Element == UInt8 {
+    /// The number whose first byte is that at `offset`, in the machine's order.
+    @inline(__always)
+    func load<Number: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Number.Type) -> Number {
+        precondition(offset >= 0 && offset <= count &- MemoryLayout<Number>.size)
+        return unsafe UnsafeRawPointer(base + offset).loadUnaligned(as: type)
+    }
+
+    @inline(__always)
+    mutating func store<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number, _ offset: Int) {
+        precondition(offset >= 0 && offset <= count &- MemoryLayout<Number>.size)
+        unsafe UnsafeMutableRawPointer(base + offset).storeBytes(of: number, as: Number.self)
+    }
+
     /// Calls `body` with `count` bytes from `start` on.
     func read<Result>(_ start: Int, count: Int, _ body: (RawSpan) -> Result) -> Result {
         precondition(start >= 0 && count >= 0 && count <= self.count &- start)

@@ -1,4 +1,4 @@
-// Where the entries of the flow table are found: buckets of one cache line, each looked at in a few instructions.
+// Where the entries of the flow table are found: buckets of half a cache line, each looked at in a few instructions.
 
 /// Eight slots a bucket, each with eight bits of a key's hash, its tag, and the place of its entry.
 ///
@@ -7,22 +7,28 @@
 /// which is a power of two.
 struct FlowIndex: ~Copyable {
     static var slotsPerBucket: Int { 8 }
-    private static var lanesPerBucket: Int { 16 }
-    private static var firstPlace: Int { 8 }
+    private static var bytesPerBucket: Int { 32 }
+    /// One before the first place: a place is the three high bytes of four.
+    private static var firstPlace: Int { 7 }
     private static var ones: UInt64 { 0x0101_0101_0101_0101 }
 
-    /// Of each bucket two lanes of tags, and from `firstPlace` on the entries' places. Tag 0 is free.
-    private var lanes: FixedTable<UInt32>
+    /// Of each bucket eight tags, then the entries' places of three bytes each. Tag 0 is free.
+    private var bytes: FixedTable<UInt8>
     private let mask: UInt32
 
-    /// `buckets` is a power of two.
+    /// `buckets` is a power of two, and entries are below 2^24.
     init(buckets: Int) {
-        lanes = FixedTable(zeroed: buckets * FlowIndex.lanesPerBucket)
+        bytes = FixedTable(zeroed: buckets * FlowIndex.bytesPerBucket)
         mask = UInt32(buckets - 1)
     }
 
     @inline(__always)
-    private func start(_ bucket: UInt32) -> Int { Int(bucket & mask) &* FlowIndex.lanesPerBucket }
+    private func start(_ bucket: UInt32) -> Int { Int(bucket & mask) &* FlowIndex.bytesPerBucket }
+
+    @inline(__always)
+    private func start(_ bucket: UInt32, _ slot: Int) -> Int {
+        start(bucket) &+ FlowIndex.firstPlace &+ (slot & 7) &* 3
+    }
 
     /// The first of an entry's two buckets.
     @inline(__always)
@@ -38,7 +44,7 @@ struct FlowIndex: ~Copyable {
     private static func tag(_ hash: UInt64) -> UInt64 { max(hash &>> 56, 1) }
 
     @inline(__always)
-    func prefetch(_ bucket: UInt32) { lanes.prefetch(start(bucket)) }
+    func prefetch(_ bucket: UInt32) { bytes.prefetch(start(bucket)) }
 
     /// Slots by a bit in the byte that each has.
     struct Slots {
@@ -57,7 +63,7 @@ struct FlowIndex: ~Copyable {
     /// The slots whose tag is this byte, and no others.
     @inline(__always)
     private func slots(_ bucket: UInt32, tag: UInt64) -> Slots {
-        let difference = lanes[pair: start(bucket)] ^ tag &* FlowIndex.ones
+        let difference = bytes.load(start(bucket), as: UInt64.self) ^ tag &* FlowIndex.ones
         // No byte carries into the next: the high bit of a sum is 0 where the low seven bits of the byte are.
         let low = FlowIndex.ones &* 0x7F
         return Slots(bits: ~((difference & low) &+ low | difference | low))
@@ -72,18 +78,20 @@ struct FlowIndex: ~Copyable {
 
     /// The entry in a slot; means nothing where that is free.
     @inline(__always)
-    func entry(_ bucket: UInt32, _ slot: Int) -> Int { Int(lanes[start(bucket) &+ FlowIndex.firstPlace &+ (slot & 7)]) }
+    func entry(_ bucket: UInt32, _ slot: Int) -> Int { Int(bytes.load(start(bucket, slot), as: UInt32.self) &>> 8) }
 
     mutating func set(_ bucket: UInt32, _ slot: Int, _ hash: UInt64, entry: Int) {
         setTag(bucket, slot, FlowIndex.tag(hash))
-        lanes[start(bucket) &+ FlowIndex.firstPlace &+ (slot & 7)] = UInt32(truncatingIfNeeded: entry)
+        let start = start(bucket, slot)
+        let before = bytes.load(start, as: UInt32.self) & 0xFF
+        bytes.store(before | UInt32(truncatingIfNeeded: entry) &<< 8, start)
     }
 
     @inline(__always)
     private mutating func setTag(_ bucket: UInt32, _ slot: Int, _ tag: UInt64) {
         let shift = UInt64(truncatingIfNeeded: slot & 7) &* 8
-        let others = lanes[pair: start(bucket)] & ~(0xFF &<< shift)
-        lanes[pair: start(bucket)] = others | tag &<< shift
+        let others = bytes.load(start(bucket), as: UInt64.self) & ~(0xFF &<< shift)
+        bytes.store(others | tag &<< shift, start(bucket))
     }
 
     /// Frees the entry's slot; false where it is not in the bucket. No entry is twice in the index.

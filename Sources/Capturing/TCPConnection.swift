@@ -146,6 +146,13 @@ struct TCPConnection: BitwiseCopyable {
         static var watchesTLS: Flags { Flags(rawValue: 8192) }
         /// An ICMP error about the SYN was told of as the failure that it is.
         static var isUndeliverable: Flags { Flags(rawValue: 16384) }
+
+        /// Whether the payload may hold something that is looked for.
+        @inline(__always)
+        var wantsPayload: Bool {
+            let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
+            return rawValue & wanted != Flags.isPastOpening.rawValue
+        }
     }
 
     var key = FlowKey()
@@ -170,13 +177,6 @@ struct TCPConnection: BitwiseCopyable {
 
     @inline(__always)
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
-
-    /// Whether the payload may hold something that is looked for.
-    @inline(__always)
-    var looksAtPayload: Bool {
-        let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
-        return flags.rawValue & wanted != Flags.isPastOpening.rawValue
-    }
 
     /// The side that opened the connection.
     @inline(__always)

@@ -42,6 +42,9 @@ struct TLSTable: ~Copyable {
     private static var count: Int { 4_096 }
 
     private var states: FixedTable<TLSState> = FixedTable(zeroed: TLSTable.count)
+    /// The key of each state, 0 where it is free: most connections that are looked for are not there, and the keys of
+    /// their four places lie side by side.
+    private var keys: FixedTable<UInt64> = FixedTable(zeroed: TLSTable.count)
     /// Handshakes given up for others.
     private(set) var evicted: UInt64 = 0
 
@@ -57,11 +60,9 @@ struct TLSTable: ~Copyable {
     /// The connection's handshake, or -1.
     func find(flow: Int, generation: UInt32) -> Int {
         let owner = UInt32(truncatingIfNeeded: flow &+ 1)
+        let key = UInt64(owner) &<< 32 | UInt64(generation)
         let first = first(owner)
-        for index in first..<first + TLSTable.ways
-        where states[index].owner == owner && states[index].generation == generation {
-            return index
-        }
+        for index in first..<first + TLSTable.ways where keys[index] == key { return index }
         return -1
     }
 
@@ -84,8 +85,12 @@ struct TLSTable: ~Copyable {
         states[place].owner = owner
         states[place].generation = generation
         states[place].lastSeen = now
+        keys[place] = states[place].key
         return (place, lost)
     }
 
-    mutating func close(_ index: Int) { states[index] = TLSState() }
+    mutating func close(_ index: Int) {
+        states[index] = TLSState()
+        keys[index] = 0
+    }
 }

@@ -24,7 +24,7 @@ import Wire
         #expect(MemoryLayout<TCPDirection>.stride == 64)
         #expect(MemoryLayout<SegmentChunk>.stride == 64)
         // Entry, index, opening entries and segments of one connection.
-        let perFlow = MemoryLayout<TCPConnection>.stride * 9 / 8 + 16 * 9 / 8 + 8 * 9 / 8 + 64 * 15 / 8
+        let perFlow = MemoryLayout<TCPConnection>.stride * 9 / 8 + 8 * 9 / 8 + 8 * 9 / 8 + 64 * 15 / 8
         #expect(perFlow < 512)
     }
 
