@@ -22,15 +22,14 @@ enum Connection {
         configuration.label = "tautline.store"
         configuration.prepareDatabase { db in
             try check(db)
-            // Only an empty file takes the first two, and only before it is in WAL mode. The id comes with them, so
-            // that a file is known as ours however early a power cut comes.
+            // Only an empty file takes these, and only before it is in WAL mode.
             if try Int64.fetchOne(db, sql: "PRAGMA page_count") == 0 {
-                try db.execute(
-                    sql: """
-                        PRAGMA page_size = \(pageSize);
-                        PRAGMA auto_vacuum = INCREMENTAL;
-                        PRAGMA application_id = \(Schema.applicationID);
-                        """)
+                try db.execute(sql: "PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = INCREMENTAL")
+            }
+            // Before anything else is in it, so that it is known as ours however early an end comes; the line above has
+            // made a page, so a file without the id may not be empty any more.
+            if try Int64.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {
+                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
             }
             let mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
             guard mode == "wal" else { throw StoreError.failed("the file system does not allow a write-ahead log") }

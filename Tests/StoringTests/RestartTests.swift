@@ -188,6 +188,23 @@ import Testing
             "a downgrade is refused")
     }
 
+    @Test func aFileWhoseMakingWasCutShortBecomesOurs() throws {
+        let scratch = Scratch()
+        let queue = try DatabaseQueue(path: scratch.database)
+        // What a kill between the first two statements leaves: a page, and nothing that says whose.
+        let pages = try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
+            return try Int.fetchOne(db, sql: "PRAGMA page_count")
+        }
+        try queue.close()
+        #expect(pages == 1)
+        let store = try scratch.open().store
+        store.append(round(at: noon, [ok(3)]))
+        store.close()
+        #expect(try scratch.reader().results(of: target("gw"), limit: 9).count == 1)
+        try scratch.open(at: noon + .seconds(60)).store.close()
+    }
+
     @Test func anotherProgramsDatabaseIsLeftAlone() throws {
         let scratch = Scratch()
         let queue = try DatabaseQueue(path: scratch.database)
