@@ -155,6 +155,48 @@ struct DeliveryQueue {
             || toldMessages.values.contains { $0.notice.id == id }
     }
 
+    /// Puts given-up notices back to be tried anew; every one where `id` is nil.
+    ///
+    /// An opening goes only while all its incidents are open: a firing for what is over would be a false page, and no
+    /// closing would follow it.
+    mutating func replay(_ id: String?, open: Set<Int64>, now: SuspendingClock.Instant) -> HookReplay {
+        var result = HookReplay()
+        for given in spool.load(.failed) {
+            let notice = given.notice
+            result.known.append(notice.id)
+            guard id == nil || notice.id == id else { continue }
+            guard notice.opened.allSatisfy(open.contains) else {
+                result.over.append(notice.id)
+                continue
+            }
+            guard entries.count < limits.pending else {
+                result.refused.append(notice.id)
+                continue
+            }
+            // The hook may have been told before it failed; then the attempt counts, so that a closing still follows.
+            let told = toldMessages.first { $0.value.notice.id == notice.id }?.key
+            var message = HookMessage(notice, attempt: told == nil ? 0 : 1)
+            do {
+                try spool.add(&message)
+            } catch {
+                events.append(.spoolTrouble(reason: error.description))
+                result.refused.append(notice.id)
+                continue
+            }
+            // In this order: a crash in between leaves it told or given up, never lost.
+            if let told {
+                for incident in notice.opened { self.told[Told(hook: notice.hook, incident: incident)] = nil }
+                toldMessages[told] = nil
+                spool.remove(told, from: .told)
+            }
+            spool.remove(given.sequence, from: .failed)
+            failedIDs.remove(notice.id)
+            entries.append(Entry(message: message, notBefore: now))
+            result.queued.append(notice.id)
+        }
+        return result
+    }
+
     // MARK: - Out
 
     /// The oldest notice that may go now, marked as running with its attempt counted on disk before it begins.

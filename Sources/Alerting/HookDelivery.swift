@@ -18,9 +18,17 @@ public final class HookDelivery: Sendable {
         var continuation: CheckedContinuation<HookRunResult, Never>
     }
 
+    struct ReplayWish: Sendable {
+        /// Of the notice; nil: all of them.
+        var id: String?
+        var open: Set<Int64>
+        var continuation: CheckedContinuation<HookReplay?, Never>
+    }
+
     struct Inbox: Sendable {
         var notices: [HookNotice] = []
         var tests: [TestRun] = []
+        var replays: [ReplayWish] = []
         var hooks: [HookSpec]?
         var site: String
         var open: Set<Int64>?
@@ -105,6 +113,23 @@ public final class HookDelivery: Sendable {
                 continuation.resume(returning: .refused(hook: name, "too many tests at once, or stopping"))
                 return
             }
+            ring()
+        }
+    }
+
+    /// Puts a notice that was given up (all of them where `id` is nil) back in line; nil while stopping or with many such
+    /// wishes at once.
+    ///
+    /// - Parameter open: the incidents that are open now.
+    public func replay(_ id: String?, open: some Sequence<Int64>) async -> HookReplay? {
+        let open = Set(open)
+        return await withCheckedContinuation { continuation in
+            let isAccepted = inbox.withLock { inbox in
+                guard !inbox.isStopping, inbox.replays.count < 16 else { return false }
+                inbox.replays.append(ReplayWish(id: id, open: open, continuation: continuation))
+                return true
+            }
+            guard isAccepted else { return continuation.resume(returning: nil) }
             ring()
         }
     }

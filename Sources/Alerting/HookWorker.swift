@@ -53,11 +53,12 @@ struct HookWorker {
         let taken = owner.inbox.withLock { inbox in
             let chunk = inbox.isStopping ? inbox.notices.count : min(32, inbox.notices.count)
             let result = (
-                notices: Array(inbox.notices.prefix(chunk)), tests: inbox.tests, hooks: inbox.hooks, site: inbox.site,
-                open: inbox.open, isStopping: inbox.isStopping
+                notices: Array(inbox.notices.prefix(chunk)), tests: inbox.tests, replays: inbox.replays,
+                hooks: inbox.hooks, site: inbox.site, open: inbox.open, isStopping: inbox.isStopping
             )
             inbox.notices.removeFirst(chunk)
             inbox.tests = []
+            inbox.replays = []
             inbox.hooks = nil
             inbox.open = nil
             // Counted here until the queue's own figure is published, so that `pending` never reads too low.
@@ -71,6 +72,9 @@ struct HookWorker {
         }
         for notice in taken.notices { queue.accept(notice, now: .now) }
         if let open = taken.open { queue.reconcile(open: open, wall: wall, now: .now) }
+        for wish in taken.replays {
+            wish.continuation.resume(returning: queue.replay(wish.id, open: wish.open, now: .now))
+        }
         for test in taken.tests { startTest(test) }
     }
 
@@ -186,13 +190,15 @@ struct HookWorker {
     private mutating func end() {
         let late = owner.inbox.withLock { inbox in
             inbox.hasEnded = true
-            let late = (notices: inbox.notices, tests: inbox.tests)
+            let late = (notices: inbox.notices, tests: inbox.tests, replays: inbox.replays)
             inbox.notices = []
             inbox.tests = []
+            inbox.replays = []
             return late
         }
         for notice in late.notices { queue.accept(notice, now: .now) }
         for test in late.tests { test.continuation.resume(returning: .refused(hook: test.hook, "stopping")) }
+        for wish in late.replays { wish.continuation.resume(returning: nil) }
         publish()
     }
 }

@@ -34,7 +34,7 @@ struct ControlAnswers: Sendable {
             reload()
             responder.reply(.done("reload asked for; `taut status` shows a refusal"))
         case .hooksTest(let name): testHook(name, responder)
-        case .hooksReplay: responder.reply(.failed(.refused, "a failed delivery cannot be replayed yet"))
+        case .hooksReplay(let id): replayHook(id, responder)
         case .ack(let id): responder.reply(acknowledge(id))
         case .silence(let match, let duration, let reason):
             responder.reply(silence(match, duration, reason))
@@ -184,5 +184,38 @@ struct ControlAnswers: Sendable {
                         hook: run.hook, command: hook.command, succeeded: run.isDelivered, result: run.text,
                         duration: run.duration, output: Text.sanitised(bytes: run.output))))
         }
+    }
+
+    /// `all` is every notice that was given up.
+    private func replayHook(_ id: String, _ responder: ControlResponder) {
+        let open = core.read { $0.alerts.openIncidents.map(\.id) }
+        let hooks = hooks
+        Task.detached {
+            guard let result = await hooks.replay(id == "all" ? nil : id, open: open) else {
+                responder.reply(.failed(.refused, "the daemon is stopping, or has too many such requests"))
+                return
+            }
+            responder.reply(Self.text(of: result, id: id))
+        }
+    }
+
+    private static func text(of result: HookReplay, id: String) -> ControlReply {
+        func list(_ ids: [String]) -> String {
+            let shown = ids.suffix(20).map { Text.sanitised($0) }.joined(separator: ", ")
+            return ids.count > 20 ? "\(shown) (the latest 20 of \(ids.count))" : shown
+        }
+        guard id == "all" || result.known.contains(id) else {
+            let hint = result.known.isEmpty ? "none was given up" : "given up: \(list(result.known))"
+            return .failed(.notFound, "no delivery \"\(Text.sanitised(id))\" was given up; \(hint)")
+        }
+        var sentences: [String] = []
+        if !result.queued.isEmpty { sentences.append("queued again: \(list(result.queued))") }
+        if !result.over.isEmpty {
+            sentences.append("not queued, the incident is over: \(list(result.over))")
+        }
+        if !result.refused.isEmpty { sentences.append("not queued, no room in the spool: \(list(result.refused))") }
+        guard !sentences.isEmpty else { return .done("no delivery was given up") }
+        let text = sentences.joined(separator: "; ")
+        return result.queued.isEmpty ? .failed(.refused, text) : .done(text)
     }
 }

@@ -90,6 +90,33 @@ struct HookDeliveryTests {
                 .gaveUp(hook: "pager", notice: "1-firing-pager", attempts: 2, reason: "exit code 1: broken")))
     }
 
+    @Test func givenUpIsDeliveredAgainWhereItsIncidentIsStillOpen() async throws {
+        let bench = try HookBench()
+        let body = Self.recorder(bench, then: "test -e \(bench.path("mended"))")
+        let delivery = try bench.delivery([try bench.hook(body, attempts: 2)])
+        try delivery.start()
+        delivery.enqueue(.sample(1))
+        delivery.enqueue(.sample(2, target: "vpn2"))
+        #expect(await eventually { delivery.counters.failed == 2 })
+        let unknown = await delivery.replay("9-firing-pager", open: [1, 2])
+        #expect(unknown?.queued == [] && unknown?.known.sorted() == ["1-firing-pager", "2-firing-pager"])
+        let over = await delivery.replay("2-firing-pager", open: [1])
+        #expect(over?.over == ["2-firing-pager"] && over?.queued == [])
+        try Data().write(to: URL(filePath: bench.path("mended")))
+        let queued = await delivery.replay(nil, open: [1])
+        #expect(queued?.queued == ["1-firing-pager"] && queued?.over == ["2-firing-pager"])
+        #expect(await eventually { delivery.counters.delivered == 1 })
+        #expect(bench.spooled("failed").count == 1)
+        // Told at last: the closing follows, once.
+        delivery.enqueue(.sample(1, .resolved))
+        #expect(await eventually { delivery.counters.delivered == 2 })
+        delivery.stop()
+        #expect(bench.lines("log").filter { $0.hasPrefix("firing 1 ") }.count == 3)
+        #expect(bench.lines("log").filter { $0.hasPrefix("resolved 1 ") }.count == 1)
+        #expect(bench.lines("log").filter { $0.hasPrefix("firing 2 ") }.count == 2)
+        #expect(bench.spooled("told").count == 1, "of the second, which may have been told before it failed")
+    }
+
     @Test func resolvedFollowsItsFiringEvenWhenThatIsSlow() async throws {
         let bench = try HookBench()
         let body =

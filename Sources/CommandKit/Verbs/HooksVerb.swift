@@ -9,7 +9,8 @@ internal import Synchronization
 
 struct HooksVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "hooks", abstract: "List hooks, or try one.", subcommands: [List.self, Test.self])
+        commandName: "hooks", abstract: "List hooks, try one, or deliver again.",
+        subcommands: [List.self, Test.self, Replay.self])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
