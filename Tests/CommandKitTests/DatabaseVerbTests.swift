@@ -1,9 +1,9 @@
 import Foundation
 import Model
-import Storing
 import Testing
 
 @testable import CommandKit
+@testable import Storing
 
 /// `export`, `db` and `report` on a database as a daemon leaves it.
 @Suite struct DatabaseVerbTests {
@@ -74,6 +74,38 @@ import Testing
     @Test func csvCellsAreRFC4180() {
         #expect(ImportLine.cells(#"a,"b,c","d""e",,f"#) == ["a", "b,c", #"d"e"#, "", "f"])
         #expect(ImportLine.cells(ExportLines.quoted(#"x "y", z"#)) == [#"x "y", z"#])
+    }
+
+    @Test func theReportSaysWhatMeetsItsObjective() throws {
+        try StoredStatusTests.withDatabase { path in
+            let month = ["report", "--month", "2026-11"]
+            let text = run(month + ["--objective", "99.9%"], path).output
+            let rows = text.split(separator: "\n").map(String.init)
+            #expect(rows.contains { $0.hasPrefix("gw ") && $0.hasSuffix(" met") }, "\(text)")
+            #expect(rows.contains { $0.hasPrefix("vpn-west ") && $0.hasSuffix(" missed") })
+            #expect(text.contains("Objective, availability of at least 99.9 %: "))
+            let csv = run(month + ["--objective", "50%,30ms", "--format", "csv"], path).output
+            #expect(
+                csv.split(separator: "\n").contains { $0.contains(",vpn-west,") && $0.hasSuffix(",missed") }, "\(csv)")
+            let json = run(month + ["--objective", "50%,60ms", "--json"], path).output
+            #expect(json.contains(#""objective": "met""#) && json.contains(#""p95_us": 60000"#), "\(json)")
+            for wrong in ["fast", "101%", "100", "1%,2%", "1%,2ms,3ms", ""] {
+                #expect(run(month + ["--objective", wrong], path).code == 64, "\(wrong)")
+            }
+        }
+    }
+
+    @Test func anObjectiveWithinTheErrorOfARollUpIsNotJudged() throws {
+        let objective = try #require(ReportObjective(argument: "100ms"))
+        func standing(_ milliseconds: Double, _ level: StorageLevel) -> ReportObjective.Standing {
+            var figures = HistoryBucket(start: Fixtures.now, counts: OutcomeCounts(), gap: .zero)
+            figures.p95 = Int64(milliseconds * 1e6)
+            return objective.standing(
+                of: Report.Row(target: "a", title: "a", probe: "icmp", level: level.rawValue, figures: figures))
+        }
+        #expect(standing(100, .raw) == .met && standing(100.1, .raw) == .missed)
+        #expect(standing(98.5, .hours) == .met && standing(101.5, .hours) == .missed)
+        #expect(standing(99.5, .hours) == .unknown && standing(100.5, .hours) == .unknown)
     }
 
     @Test func theReportCountsWhatIsKnownAndListsTheRest() throws {

@@ -20,26 +20,45 @@ struct ReportRenderer {
                 lines.append("")
                 lines.append(HostileText.line(group.map { "\(by) \($0)" } ?? "without \(by)"))
             }
-            lines += table(groups[group] ?? [], width: width, palette: palette)
+            lines += table(groups[group] ?? [], report.objective, width: width, palette: palette)
         }
+        if let objective = report.objective { lines += ["", summary(objective, report.rows)] }
         return lines + exclusions(report, palette)
     }
 
-    private func table(_ rows: [Report.Row], width: Int?, palette: Palette) -> [String] {
+    private func table(
+        _ rows: [Report.Row], _ objective: ReportObjective?, width: Int?, palette: Palette
+    ) -> [String] {
         let titles = ["available", "sent", "lost", "unknown", "p50", "p95", "p99", "max"]
-        var table = Table([TableColumn("target"), TableColumn("probe")] + titles.map { TableColumn($0, .trailing) })
+        let verdict = objective == nil ? [] : [TableColumn("objective")]
+        var table = Table(
+            [TableColumn("target"), TableColumn("probe")] + titles.map { TableColumn($0, .trailing) } + verdict)
         for row in rows {
             let figures = row.figures
-            table.add([
+            var cells = [
                 TableCell(row.target), TableCell(row.probe), TableCell(Figures.availability(row.availability)),
                 TableCell(Figures.count(figures.sent)), TableCell(Figures.count(figures.lost)),
                 TableCell(Figures.count(figures.unknown), figures.unknown > 0 ? .magenta : nil),
                 TableCell(Figures.time(nanoseconds: figures.p50)), TableCell(Figures.time(nanoseconds: figures.p95)),
                 TableCell(Figures.time(nanoseconds: figures.p99)),
                 TableCell(Figures.time(nanoseconds: figures.maximum)),
-            ])
+            ]
+            if let objective {
+                let standing = objective.standing(of: row)
+                let colours: [ReportObjective.Standing: Palette.Colour] = [
+                    .met: .green, .missed: .red, .unknown: .magenta,
+                ]
+                cells.append(TableCell(standing.rawValue, colours[standing]))
+            }
+            table.add(cells)
         }
         return table.lines(width: width, palette: palette)
+    }
+
+    private func summary(_ objective: ReportObjective, _ rows: [Report.Row]) -> String {
+        let counts = Dictionary(grouping: rows) { objective.standing(of: $0) }.mapValues(\.count)
+        return "Objective, \(objective.text): \(counts[.met] ?? 0) met, \(counts[.missed] ?? 0) missed, "
+            + "\(counts[.unknown] ?? 0) unknown"
     }
 
     private func exclusions(_ report: Report, _ palette: Palette) -> [String] {
@@ -65,7 +84,7 @@ struct ReportRenderer {
     func csv(_ report: Report) -> [String] {
         func field(_ nanoseconds: Int64?) -> String { nanoseconds.map { Figures.fixed(Double($0) / 1_000, 3) } ?? "" }
         let header =
-            "group,target,title,probe,availability_percent,sent,lost,unknown,min_us,p50_us,p95_us,p99_us,max_us,unmeasured_s"
+            "group,target,title,probe,availability_percent,sent,lost,unknown,min_us,p50_us,p95_us,p99_us,max_us,unmeasured_s,objective"
         return [header]
             + report.rows.map { row in
                 let figures = row.figures
@@ -73,7 +92,8 @@ struct ReportRenderer {
                 let names = [row.group ?? "", row.target, row.title, row.probe].map { ExportLines.quoted($0) }
                 return names.joined(separator: ",") + ","
                     + "\(row.availability.map { Figures.fixed($0, 5) } ?? ""),\(figures.sent),\(figures.lost),"
-                    + "\(figures.unknown),\(times.joined(separator: ",")),\(Figures.fixed(figures.gap.inSeconds, 3))"
+                    + "\(figures.unknown),\(times.joined(separator: ",")),\(Figures.fixed(figures.gap.inSeconds, 3)),"
+                    + (report.objective?.standing(of: row).rawValue ?? "")
             }
     }
 
@@ -81,6 +101,10 @@ struct ReportRenderer {
         .object([
             "schema": .string(ReportRenderer.schema), "generated": .time(generated), "since": .time(report.range.since),
             "until": .time(report.range.until), "by": .optional(report.by),
+            "objective": .object([
+                "availability_percent": .optional(report.objective?.availabilityPercent),
+                "p95_us": .microseconds(report.objective?.p95?.clampedNanoseconds),
+            ]),
             "targets": .array(
                 report.rows.map { row in
                     let figures = row.figures
@@ -92,6 +116,7 @@ struct ReportRenderer {
                         "min_us": .microseconds(figures.minimum), "p50_us": .microseconds(figures.p50),
                         "p95_us": .microseconds(figures.p95), "p99_us": .microseconds(figures.p99),
                         "max_us": .microseconds(figures.maximum), "unmeasured_s": .number(figures.gap.inSeconds),
+                        "objective": .optional(report.objective?.standing(of: row).rawValue),
                     ])
                 }),
             "not_measured": spans(report.unknown), "damaged": spans(report.damaged),

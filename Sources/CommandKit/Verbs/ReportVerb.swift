@@ -27,6 +27,12 @@ struct ReportVerb: ParsableCommand {
     @Option(help: ArgumentHelp("Group by a label such as customer, or by site.", valueName: "label"))
     var by: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Availability and p95 to hold each row against, such as 99.9%,100ms; one of them will do.",
+            valueName: "percent,time"))
+    var objective: ReportObjective?
+
     @Option(help: "The form of the report.")
     var format = Format.text
 
@@ -43,7 +49,7 @@ struct ReportVerb: ParsableCommand {
             let targets = try reader.targets(includingInactive: true)
             if let by { try Self.check(label: by, of: targets) }
             let totals = try reader.totals(since: range.since, until: range.until)
-            report = Report(totals, targets: targets, range: range, by: by)
+            report = Report(totals, targets: targets, range: range, by: by, objective: objective)
         } catch let error as StoreError {
             throw CommandError.failure(error.description)
         }
@@ -107,12 +113,17 @@ struct Report {
 
     var range: TimeRange
     var by: String?
+    var objective: ReportObjective?
     var rows: [Row]
     var unknown: [TimeSpan]
     var damaged: [TimeSpan]
 
-    init(_ totals: WindowTotals, targets: [StoredTarget], range: TimeRange, by: String?) {
+    init(
+        _ totals: WindowTotals, targets: [StoredTarget], range: TimeRange, by: String?,
+        objective: ReportObjective? = nil
+    ) {
         self.range = range
+        self.objective = objective
         self.by = by
         unknown = totals.unknown
         damaged = totals.damaged
