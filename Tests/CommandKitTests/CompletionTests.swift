@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CommandKit
@@ -11,28 +12,9 @@ import Testing
         return outcome.output
     }
 
-    /// Where a program is; nil where the host has none.
-    private static func program(_ name: String) -> String? {
-        ["/usr/bin", "/bin", "/usr/local/bin"].map { "\($0)/\(name)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
-    }
-
-    private static func run(_ program: String, _ arguments: [String]) throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: output, as: UTF8.self))
-    }
-
     @Test(arguments: ["bash", "zsh", "fish"])
     func scriptsParse(shell: String) throws {
-        guard let program = Self.program(shell) else {
+        guard let program = Command.path(of: shell) else {
             // bash is everywhere; the others are in TEST_PACKAGES.
             #expect(shell != "bash")
             return
@@ -40,8 +22,9 @@ import Testing
         let file = NSTemporaryDirectory() + "taut-completion-\(UUID().uuidString).\(shell)"
         defer { try? FileManager.default.removeItem(atPath: file) }
         try Self.script(shell).write(toFile: file, atomically: true, encoding: .utf8)
-        let result = try Self.run(program, ["-n", file])
-        #expect(result.code == 0 && result.output.isEmpty, "\(result.output)")
+        let result = try Command.attempt([program, "-n", file])
+        let said = result.output + result.errors
+        #expect(result.status == 0 && said.isEmpty, "\(said)")
     }
 
     @Test func verbsAndOptionsAreInTheScript() throws {
