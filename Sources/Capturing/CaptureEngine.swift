@@ -150,7 +150,8 @@ struct CaptureEngine: ~Copyable {
             // The packets that wait move the clock on in their turn.
             if time > now, batch.isEmpty { advance(to: time) }
         } else if let segment = placed(packet, record: record) {
-            accept(segment, bytes: record.suffix(from: packet.offset).prefix(packet.captured))
+            let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
+            if isBatched { enqueue(segment, bytes: bytes) } else { takeRareTCP(segment, bytes: bytes) }
         } else if isBatched {
             enqueue(packet, record: record)
         } else {

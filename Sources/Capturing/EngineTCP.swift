@@ -9,6 +9,7 @@ extension CaptureEngine {
     /// A segment from its record to its samples.
     ///
     /// `hint` is where its connection lived a moment ago; -1: not known.
+    @inline(__always)
     mutating func takeTCP(_ placed: PlacedSegment, bytes: RawSpan, hint: Int = -1) {
         guard let segment = TCPSegment(bytes) else {
             dropTruncated(captured: bytes.byteCount, length: placed.length)
@@ -55,8 +56,20 @@ extension CaptureEngine {
         if !connection.contains(.isEstablished) { considerEstablishing(index) }
         if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: placed.time) }
         if input.payload > 0, connection.wantsPayload {
-            takePayload(index, input: input, payload: segment.payload)
+            let payload = segment.payload
+            if connection.awaitsHelloOnly, !CaptureEngine.mayOpenTLS(payload) {
+                watchOn(index)
+            } else {
+                takePayload(index, input: input, payload: payload)
+            }
         }
+    }
+
+    /// The same where it is rare, so that the code of it need not be there twice more.
+    @inline(never)
+    mutating func takeRareTCP(_ placed: PlacedSegment, bytes: RawSpan) {
+        if placed.time > now { advance(to: placed.time) }
+        takeTCP(placed, bytes: bytes)
     }
 
     /// What a payload is looked at for, which of most connections is over soon.

@@ -41,10 +41,22 @@ extension CaptureEngine {
             // Too short to tell: the next segment does.
             beginHello(index, known: state, input: input, payload: payload, skip: 0)
         default:
-            if state < 0, flows[index].packets >= CaptureEngine.watchedPackets {
-                flows[index].flags.remove(.watchesTLS)
-            }
+            if state < 0 { watchOn(index) }
         }
+    }
+
+    /// A packet of a connection that has not begun a handshake went by.
+    @inline(__always)
+    mutating func watchOn(_ index: Int) {
+        if flows[index].packets >= CaptureEngine.watchedPackets { flows[index].flags.remove(.watchesTLS) }
+    }
+
+    /// Whether a hello, or its answer, may begin with these bytes: most payload is told by its first.
+    @inline(__always)
+    static func mayOpenTLS(_ payload: RawSpan) -> Bool {
+        guard payload.byteCount > 0 else { return false }
+        let first = payload.byte(at: 0)
+        return first == TLSContentType.handshake || first == TLSContentType.changeCipherSpec
     }
 
     /// False where the client begins another hello: the ports were used anew, or the first one came to nothing.
@@ -107,6 +119,7 @@ extension CaptureEngine {
         }
         let (state, lost) = tls.open(flow: index, generation: generation, now: nowSeconds)
         if lost != 0 { transactions.forget(lost) }
+        flows[index].flags.insert(.hasHello)
         tls[state].phase = TLSState.Phase.collecting
         tls[state].client = UInt8(truncatingIfNeeded: input.sender)
         tls[state].start = input.sequence &+ UInt32(truncatingIfNeeded: skip)

@@ -103,8 +103,7 @@ extension CaptureEngine {
         if !batch.hasRoom(bytes.byteCount) {
             flush()
             guard batch.hasRoom(bytes.byteCount) else {
-                if segment.time > now { advance(to: segment.time) }
-                takeTCP(segment, bytes: bytes)
+                takeRareTCP(segment, bytes: bytes)
                 return
             }
         }

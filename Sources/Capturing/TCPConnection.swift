@@ -146,12 +146,21 @@ struct TCPConnection: BitwiseCopyable {
         static var watchesTLS: Flags { Flags(rawValue: 8192) }
         /// An ICMP error about the SYN was told of as the failure that it is.
         static var isUndeliverable: Flags { Flags(rawValue: 16384) }
+        /// A ClientHello was seen to begin.
+        static var hasHello: Flags { Flags(rawValue: 32768) }
 
         /// Whether the payload may hold something that is looked for.
         @inline(__always)
         var wantsPayload: Bool {
             let wanted = Flags.isDNS.rawValue | Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
             return rawValue & wanted != Flags.isPastOpening.rawValue
+        }
+
+        /// Whether it is wanted for a ClientHello that has yet to begin, and for nothing else.
+        @inline(__always)
+        var awaitsHelloOnly: Bool {
+            let awaited = Flags.watchesTLS.rawValue | Flags.isPastOpening.rawValue
+            return rawValue & (awaited | Flags.isDNS.rawValue | Flags.hasHello.rawValue) == awaited
         }
     }
 
@@ -209,7 +218,7 @@ struct TCPConnection: BitwiseCopyable {
             sides[side] = TCPDirection()
         }
         handshake = TCPHandshake()
-        flags = flags.intersection([.inUse, .isEstablished, .isDNS])
+        flags = flags.intersection([.inUse, .isEstablished, .isDNS, .hasHello])
         if !has(.isDNS) { flags.insert(.watchesTLS) }
         packets = 0
     }

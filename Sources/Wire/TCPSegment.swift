@@ -65,7 +65,8 @@ public struct TCPSegment: ~Escapable {
     @inlinable public var checksum: UInt16 { bytes.bigEndian16(at: TCPField.checksum) }
 
     /// What the capture holds behind the header; may include padding unless the IP header's length was applied.
-    @inlinable public var payload: RawSpan {
+    @inlinable @inline(__always)
+    public var payload: RawSpan {
         @_lifetime(copy self) get { bytes.suffix(from: headerLength) }
     }
 
