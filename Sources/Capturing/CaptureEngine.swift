@@ -54,7 +54,7 @@ struct CaptureEngine: ~Copyable {
     let keepsSamples: Bool
     /// Whether `figures` are made of the whole capture, as for a file; they are in place of the interval's summary.
     let makesFigures: Bool
-    private let batchThreshold: UInt64
+    let batchThreshold: UInt64
     var flows: FlowTable
     var pool: SegmentPool
     var duplicates = DuplicateFilter()
@@ -112,29 +112,18 @@ struct CaptureEngine: ~Copyable {
         packets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
         if time < earliest { earliest = time }
-        if dissector.link == .ethernet, sampling.shift == 0, let plain = PlainSegment(record) {
-            let segment = PlacedSegment(
-                place: FlowPlace(key: plain.key, sender: plain.sender, hash: flows.hashed(plain.key)), time: time,
-                length: plain.length, identification: plain.identification)
-            accept(segment, bytes: record.suffix(from: plain.offset).prefix(plain.length))
-        } else {
-            processAnyPacket(time: time, wireLength: wireLength, record: record)
-        }
+        if dissector.link == .ethernet, sampling.shift == 0, isPlain(time: time, record: record) { return }
+        processAnyPacket(time: time, wireLength: wireLength, record: record)
     }
 
-    /// Whether the entries are too many for the processor's own cache, or packets wait already.
+    /// Takes the record where it is a plain one, which nearly all are.
     @inline(__always)
-    private var isBatched: Bool { flows.counters.active >= batchThreshold || !batch.isEmpty }
-
-    /// A segment, which is taken at once or waits for its batch.
-    @inline(__always)
-    private mutating func accept(_ segment: PlacedSegment, bytes: RawSpan) {
-        if isBatched {
-            enqueue(segment, bytes: bytes)
-        } else {
-            if segment.time > now { advance(to: segment.time) }
-            takeTCP(segment, bytes: bytes)
-        }
+    private mutating func isPlain(time: Int64, record: RawSpan) -> Bool {
+        let packet = unsafe batch.next
+        guard let plain = unsafe PlainSegment(record, into: &packet.pointee.segment) else { return false }
+        unsafe packet.pointee.segment.input.time = time
+        unsafe accept(packet, length: plain.length, bytes: record.suffix(from: plain.offset).prefix(plain.length))
+        return true
     }
 
     @inline(never)
@@ -149,9 +138,8 @@ struct CaptureEngine: ~Copyable {
             drop(.shed)
             // The packets that wait move the clock on in their turn.
             if time > now, batch.isEmpty { advance(to: time) }
-        } else if let segment = placed(packet, record: record) {
-            let bytes = record.suffix(from: packet.offset).prefix(packet.captured)
-            if isBatched { enqueue(segment, bytes: bytes) } else { takeRareTCP(segment, bytes: bytes) }
+        } else if packet.protocolNumber == .tcp, packet.captured >= 4 {
+            acceptPacket(packet, record: record)
         } else if isBatched {
             enqueue(packet, record: record)
         } else {
@@ -160,7 +148,7 @@ struct CaptureEngine: ~Copyable {
     }
 
     /// The clock of a packet that is of no use must not overtake the ones that wait.
-    private mutating func passTime(_ time: Int64) {
+    mutating func passTime(_ time: Int64) {
         if batch.isEmpty { advance(to: time) } else { batch.note(time) }
     }
 

@@ -18,17 +18,17 @@ struct DuplicateFilter: ~Copyable {
     private var entries: FixedTable<Entry> = FixedTable(zeroed: DuplicateFilter.size)
     private let hash = KeyedHash()
 
-    /// A keyed hash of everything that tells one segment of a flow (by its key's hash) from another.
+    /// A keyed hash of everything that tells one segment of a flow (by its key's hash) from another: the words of its
+    /// header, and what its options and length come to.
     @inline(__always)
-    func fingerprint(flow: UInt64, input: TCPInput, checksum: UInt16, window: UInt16) -> UInt64 {
-        let shape =
-            UInt64(input.payload & 0xFFFF) &<< 48 | UInt64(checksum) &<< 32 | UInt64(window) &<< 16
-            | UInt64(input.flags) &<< 8 | UInt64(truncatingIfNeeded: input.sender)
-        // Checksums left to the card do not tell acknowledgements with different SACK blocks apart.
-        return hash.hash(
-            UInt64(input.sequence) &<< 32 | UInt64(input.acknowledgement), shape,
-            UInt64(input.timestampValue) &<< 32 | UInt64(input.timestampEcho),
-            UInt64(input.selectiveLeft) &<< 32 | UInt64(input.selectiveRight), flow) | 1 &<< 63
+    func fingerprint(flow: UInt64, numbers: UInt64, control: UInt64, input: TCPInput) -> UInt64 {
+        var stamps = UInt64(input.timestampValue) &<< 32 | UInt64(input.timestampEcho)
+        if input.has(TCPInput.selectiveBlock) {
+            // Checksums left to the card do not tell acknowledgements with different SACK blocks apart.
+            stamps = hash.hash(stamps, UInt64(input.selectiveLeft) &<< 32 | UInt64(input.selectiveRight), 0)
+        }
+        let shape = UInt64(input.payload) &<< 1 | UInt64(truncatingIfNeeded: input.sender)
+        return hash.hash(numbers, control, stamps, flow ^ shape) | 1 &<< 63
     }
 
     @inline(__always)

@@ -6,42 +6,86 @@ internal import Wire
 extension CaptureEngine {
     private static var dnsPort: UInt32 { 53 }
 
-    /// A segment from its record to its samples.
+    /// Reads a segment's header, and takes the segment at once or lets it wait for its batch.
     ///
-    /// `hint` is where its connection lived a moment ago; -1: not known.
+    /// `packet` is the batch's next place, with key, sender, time and identification of the segment. `bytes` are what was
+    /// captured of header and payload, and `length` what the IP header says of them.
+    @inline(never)
+    mutating func accept(_ packet: UnsafeMutablePointer<WaitingPacket>, length: Int, bytes: RawSpan) {
+        guard let header = TCPSegment(bytes), length >= header.headerLength else {
+            unsafe dropBroken(time: packet.pointee.segment.input.time, length: length, bytes: bytes)
+            return
+        }
+        unsafe read(header, length: length, into: &packet.pointee.segment)
+        if isBatched {
+            unsafe enqueue(packet, payload: header.payload)
+        } else {
+            unsafe takeSegment(packet, payload: header.payload, hint: -1)
+        }
+    }
+
+    /// The rest of a segment of which key and sender are known.
     @inline(__always)
-    mutating func takeTCP(_ placed: PlacedSegment, bytes: RawSpan, hint: Int = -1) {
-        guard let segment = TCPSegment(bytes) else {
-            dropTruncated(captured: bytes.byteCount, length: placed.length)
-            return
-        }
-        guard placed.length >= segment.headerLength else {
-            drop(.malformed)
-            return
-        }
-        let sender = placed.place.sender
-        let options = segment.options
-        let input = TCPInput(
-            time: placed.time, sequence: segment.sequence, acknowledgement: segment.acknowledgement,
-            payload: UInt32(truncatingIfNeeded: placed.length &- segment.headerLength),
-            flags: segment.flags.rawValue, hasTimestamps: options.hasTimestamps,
-            hasSelectiveBlock: options.hasSelectiveBlock, isWindowZero: segment.window == 0,
-            timestampValue: options.timestampValue, timestampEcho: options.timestampEcho,
-            selectiveLeft: options.selectiveLeft, selectiveRight: options.selectiveRight, sender: sender)
-        let fingerprint = duplicates.fingerprint(
-            flow: placed.place.hash, input: input, checksum: segment.checksum, window: segment.window)
-        duplicates.prefetch(fingerprint)
-        var index = flows.find(placed.place.key, hash: placed.place.hash, hint: hint)
+    private mutating func read(_ header: borrowing TCPSegment, length: Int, into segment: inout PlacedSegment) {
+        let numbers = header.numbers
+        let control = header.control
+        let options = header.options
+        segment.input.sequence = UInt32(truncatingIfNeeded: numbers &>> 32)
+        segment.input.acknowledgement = UInt32(truncatingIfNeeded: numbers)
+        segment.input.payload = UInt32(truncatingIfNeeded: length &- header.headerLength)
+        segment.input.timestampValue = options.timestampValue
+        segment.input.timestampEcho = options.timestampEcho
+        segment.input.selectiveLeft = options.selectiveLeft
+        segment.input.selectiveRight = options.selectiveRight
+        // The control word is data offset, control bits, window, checksum, urgent pointer.
+        segment.input.flags =
+            UInt16(truncatingIfNeeded: control &>> 48) & 0xFF | (options.hasSelectiveBlock ? TCPInput.selectiveBlock : 0)
+            | (control & 0xFFFF_0000_0000 == 0 ? TCPInput.zeroWindow : 0)
+        segment.hash = flows.hashed(segment.key)
+        segment.fingerprint = duplicates.fingerprint(
+            flow: segment.hash, numbers: numbers, control: control, input: segment.input)
+        duplicates.prefetch(segment.fingerprint)
+    }
+
+    /// The same for a packet that came another way than plain; it holds the ports.
+    @inline(never)
+    mutating func acceptPacket(_ packet: DissectedPacket, record: RawSpan) {
+        let place = unsafe batch.next
+        unsafe place.pointee.segment.key = FlowKey()
+        unsafe place.pointee.segment.input.sender = place.pointee.segment.key.fill(
+            source: packet.source, sourcePort: record.bigEndian16(at: packet.offset),
+            destination: packet.destination, destinationPort: record.bigEndian16(at: packet.offset &+ 2),
+            interface: packet.interface)
+        unsafe place.pointee.segment.identification = packet.identification
+        unsafe place.pointee.segment.input.time = packet.time
+        unsafe accept(
+            place, length: packet.length, bytes: record.suffix(from: packet.offset).prefix(packet.captured))
+    }
+
+    /// A segment whose header is not all there, or longer than the segment.
+    @inline(never)
+    private mutating func dropBroken(time: Int64, length: Int, bytes: RawSpan) {
+        if TCPSegment(bytes) == nil { dropTruncated(captured: bytes.byteCount, length: length) } else { drop(.malformed) }
+        if time > now { passTime(time) }
+    }
+
+    /// A segment to its samples. `hint` is where its connection lived a moment ago; -1: not known.
+    @inline(never)
+    mutating func takeSegment(_ packet: UnsafeMutablePointer<WaitingPacket>, payload: RawSpan, hint: Int) {
+        let time = unsafe packet.pointee.segment.input.time
+        if time > now { advance(to: time) }
+        let sender = unsafe packet.pointee.segment.input.sender
+        var index = unsafe find(packet, hint: hint)
         if index >= 0, sampling.hasShed, isOutdated(index) {
             flows.remove(index, pool: &pool)
             index = -1
         }
         if index < 0 {
-            index = openFlow(placed, input)
+            index = unsafe openFlow(packet.pointee.segment)
             guard index >= 0 else { return }
         }
-        if duplicates.isDuplicate(
-            fingerprint, at: placed.time, identification: placed.identification,
+        if unsafe duplicates.isDuplicate(
+            packet.pointee.segment.fingerprint, at: time, identification: packet.pointee.segment.identification,
             minimumRTT: flows[index].sides[sender].minimumRTT)
         {
             duplicatePackets &+= 1
@@ -50,26 +94,29 @@ extension CaptureEngine {
         }
         findings.reset()
         flows[index].lastSeen = nowSeconds
-        flows[index].observe(input, pool: &pool, findings: &findings)
+        unsafe flows[index].observe(packet.pointee.segment.input, pool: &pool, findings: &findings)
         // What follows leaves alone what is asked of these.
         let connection = flows[index].flags
         if !connection.contains(.isEstablished) { considerEstablishing(index) }
-        if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: placed.time) }
-        if input.payload > 0, connection.wantsPayload {
-            let payload = segment.payload
+        if findings.count > 0 || findings.retransmitter >= 0 { report(index, at: time) }
+        if unsafe packet.pointee.segment.input.payload > 0, connection.wantsPayload {
             if connection.awaitsHelloOnly, !CaptureEngine.mayOpenTLS(payload) {
                 watchOn(index)
             } else {
-                takePayload(index, input: input, payload: payload)
+                unsafe takePayload(index, input: packet.pointee.segment.input, payload: payload)
             }
         }
     }
 
-    /// The same where it is rare, so that the code of it need not be there twice more.
-    @inline(never)
-    mutating func takeRareTCP(_ placed: PlacedSegment, bytes: RawSpan) {
-        if placed.time > now { advance(to: placed.time) }
-        takeTCP(placed, bytes: bytes)
+    /// The entry of a segment's connection, or -1.
+    @inline(__always)
+    private mutating func find(_ packet: UnsafeMutablePointer<WaitingPacket>, hint: Int) -> Int {
+        let likely = hint >= 0 ? hint : unsafe flows.candidate(packet.pointee.segment.hash)
+        if likely >= 0, flows[likely].has(.inUse), unsafe flows[likely].key.equals(packet.pointee.segment.key) {
+            // No key is twice in the table.
+            return likely
+        }
+        return unsafe flows.find(packet.pointee.segment.key, hash: packet.pointee.segment.hash)
     }
 
     /// What a payload is looked at for, which of most connections is over soon.
@@ -85,32 +132,18 @@ extension CaptureEngine {
         drop(captured < length ? .truncated : .malformed)
     }
 
-    /// The packet with its canonical key, the key's hash, and which side sent it; nil where it is not TCP or the
-    /// capture holds no ports.
-    func placed(_ packet: DissectedPacket, record: RawSpan) -> PlacedSegment? {
-        guard packet.protocolNumber == .tcp, packet.captured >= 4 else { return nil }
-        var key = FlowKey()
-        let sender = key.fill(
-            source: packet.source, sourcePort: record.bigEndian16(at: packet.offset),
-            destination: packet.destination, destinationPort: record.bigEndian16(at: packet.offset &+ 2),
-            interface: packet.interface)
-        return PlacedSegment(
-            place: FlowPlace(key: key, sender: sender, hash: flows.hashed(key)), time: packet.time,
-            length: packet.length, identification: packet.identification)
-    }
-
-    private mutating func openFlow(_ placed: PlacedSegment, _ input: TCPInput) -> Int {
-        if input.has(TCPInput.rst) {
+    private mutating func openFlow(_ segment: PlacedSegment) -> Int {
+        if segment.input.has(TCPInput.rst) {
             drop(.noFlow)
             return -1
         }
-        let index = flows.insert(placed.place.key, hash: placed.place.hash, now: nowSeconds, pool: &pool)
+        let index = flows.insert(segment.key, hash: segment.hash, now: nowSeconds, pool: &pool)
         guard index >= 0 else {
             drop(.tableFull)
             return -1
         }
         findings.counters.flows &+= 1
-        let ports = placed.place.key.ports
+        let ports = segment.key.ports
         if ports &>> 16 == CaptureEngine.dnsPort || ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
         } else {

@@ -56,6 +56,14 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
         unsafe taut_prefetch(UnsafeRawPointer(base + index) + offset)
     }
 
+    /// The same for the first lines of the element, of 64 bytes each.
+    @inline(__always)
+    func prefetchLines(_ index: Int, count lines: Int) {
+        guard UInt(bitPattern: index) < UInt(bitPattern: count) else { return }
+        let start = unsafe UnsafeRawPointer(base + index)
+        for line in 0..<lines { unsafe taut_prefetch(start + line &* 64) }
+    }
+
     @inline(__always)
     subscript(index: Int) -> Element {
         unsafeAddress {

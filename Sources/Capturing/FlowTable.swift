@@ -71,31 +71,32 @@ struct FlowTable: ~Copyable {
     @inline(__always)
     func prefetchBucket(_ hash: UInt64) { buckets.prefetch(FlowIndex.bucket(hash)) }
 
-    /// Where the key with this hash is likely to live, or -1; its entry is asked for. A hint, never an answer: keys
-    /// are not compared.
+    /// Where the key with this hash is likely to live, or -1. A hint, never an answer: keys are not compared.
     @inline(__always)
-    func prefetchEntry(_ hash: UInt64) -> Int {
+    func candidate(_ hash: UInt64) -> Int {
         let bucket = FlowIndex.bucket(hash)
         let slots = buckets.matches(bucket, hash)
-        guard !slots.isEmpty else {
-            buckets.prefetch(buckets.alternative(bucket, hash))
-            return -1
+        return slots.isEmpty ? -1 : buckets.entry(bucket, slots.first)
+    }
+
+    /// The same, and the lines of the entry are asked for; where there is none, what the other bucket needs.
+    @inline(__always)
+    func prefetchEntry(_ hash: UInt64) -> Int {
+        let index = candidate(hash)
+        if index >= 0 {
+            entries.prefetchLines(index, count: 3)
+        } else {
+            buckets.prefetch(buckets.alternative(FlowIndex.bucket(hash), hash))
         }
-        let index = buckets.entry(bucket, slots.first)
-        entries.prefetch(index)
-        entries.prefetch(index, offset: 64)
-        entries.prefetch(index, offset: 128)
         return index
     }
 
     /// The entry's index, or -1.
-    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key), hint: -1) }
+    func find(_ key: FlowKey) -> Int { find(key, hash: hashed(key)) }
 
-    /// The same with the hash known, and perhaps where the key lived a moment ago.
-    @inline(__always)
-    func find(_ key: FlowKey, hash: UInt64, hint: Int) -> Int {
-        // No key is twice in the table.
-        if hint >= 0, entries[hint].has(.inUse), entries[hint].key.equals(key) { return hint }
+    /// The same with the hash known.
+    @inline(never)
+    func find(_ key: FlowKey, hash: UInt64) -> Int {
         let first = FlowIndex.bucket(hash)
         let found = search(first, hash, key: key)
         return found >= 0 ? found : search(buckets.alternative(first, hash), hash, key: key)

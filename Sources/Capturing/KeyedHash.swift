@@ -33,6 +33,12 @@ struct KeyedHash: Sendable {
     }
 
     @inline(__always)
+    func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) -> UInt64 {
+        let first = KeyedHash.mix(a ^ seed0, b ^ seed1)
+        return KeyedHash.mix(first ^ d, c ^ seed2)
+    }
+
+    @inline(__always)
     func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64) -> UInt64 {
         let first = KeyedHash.mix(a ^ seed0, b ^ seed1)
         let second = KeyedHash.mix(c ^ seed1, d ^ seed2)

@@ -6,26 +6,18 @@
 internal import Glibc
 internal import Wire
 
-/// Where a segment belongs: the canonical key of its connection, the key's hash, and which side sent it.
-struct FlowPlace: BitwiseCopyable {
-    var key = FlowKey()
-    /// 0 or 1.
-    var sender = 0
-    var hash: UInt64 = 0
-}
-
 /// A packet that waits.
 struct WaitingPacket: BitwiseCopyable {
-    /// What is known of a segment that has a place.
+    /// What is known of a segment of TCP.
     var segment = PlacedSegment()
     /// The greatest time of packets of no use that came just behind it.
     var clock = Int64.min
-    /// Where its bytes lie in those of the batch, and how many: a segment's from the TCP header on, else the record's.
+    /// Where its bytes lie in those of the batch, and how many: a segment's payload, else the record.
     var start: Int32 = 0
     var count: Int32 = 0
     /// The entry it will probably be found at; -1: none.
     var hint: Int32 = -1
-    var isPlaced = false
+    var isSegment = false
 }
 
 /// A few dozen packets and their records.
@@ -34,7 +26,6 @@ struct PacketBatch: ~Copyable {
     static var capacity: Int { 32 }
     /// Bytes of all records together: half of a level-one cache.
     static var byteCapacity: Int { 16_384 }
-    private static var alignment: Int { 16 }
 
     var waiting: FixedTable<WaitingPacket> = FixedTable(zeroed: PacketBatch.capacity)
     /// The packets without a place, each at its position.
@@ -49,27 +40,31 @@ struct PacketBatch: ~Copyable {
     @inline(__always)
     func hasRoom(_ size: Int) -> Bool { !isFull && size <= PacketBatch.byteCapacity &- used }
 
-    /// Keeps a copy of a packet's bytes; the caller has asked `hasRoom`. Returns its position.
+    /// The place behind the packets that wait, which `add` takes for the next one: filled where it lies, so that nothing
+    /// is copied. A batch is emptied as soon as it is full, so there always is one.
+    @unsafe @inline(__always)
+    var next: UnsafeMutablePointer<WaitingPacket> { unsafe waiting.address(count) }
+
+    /// Lets the packet at `next` wait, with a copy of its bytes; the caller has asked `hasRoom`.
     @inline(__always)
-    mutating func add(_ record: RawSpan) -> Int {
-        let size = record.byteCount
+    mutating func add(_ bytes: RawSpan, isSegment: Bool) {
+        let size = bytes.byteCount
         precondition(hasRoom(size))
-        waiting[count].start = Int32(truncatingIfNeeded: used)
-        waiting[count].count = Int32(truncatingIfNeeded: size)
-        waiting[count].clock = .min
-        waiting[count].hint = -1
-        waiting[count].isPlaced = false
+        let place = unsafe next
+        unsafe place.pointee.start = Int32(truncatingIfNeeded: used)
+        unsafe place.pointee.count = Int32(truncatingIfNeeded: size)
+        unsafe place.pointee.clock = .min
+        unsafe place.pointee.hint = -1
+        unsafe place.pointee.isSegment = isSegment
         if size > 0 {
             // `hasRoom` proved that the bytes fit behind `used`.
-            unsafe record.withUnsafeBytes { source in
+            unsafe bytes.withUnsafeBytes { source in
                 guard let base = source.baseAddress else { return }
-                _ = unsafe memcpy(bytes.address(used), base, size)
+                _ = unsafe memcpy(self.bytes.address(used), base, size)
             }
+            used &+= size
         }
-        used = min(
-            (used &+ size &+ PacketBatch.alignment &- 1) & ~(PacketBatch.alignment &- 1), PacketBatch.byteCapacity)
         count &+= 1
-        return count &- 1
     }
 
     /// Remembers the time of a packet of no use that comes behind those that wait, of which there is one.
@@ -77,7 +72,7 @@ struct PacketBatch: ~Copyable {
 
     /// The bytes of a waiting packet; they stay until `removeAll`.
     @inline(__always)
-    func record(_ position: Int) -> UnsafeRawBufferPointer {
+    func kept(_ position: Int) -> UnsafeRawBufferPointer {
         let start = Int(waiting[position].start)
         let size = Int(waiting[position].count)
         precondition(start >= 0 && size >= 0 && start &+ size <= PacketBatch.byteCapacity)
@@ -97,38 +92,52 @@ extension CaptureEngine {
     private static var entryLead: Int { 10 }
     private static var segmentLead: Int { 4 }
 
-    /// Lets a segment wait for its batch. One that fits no batch is taken at once, after those that wait.
-    @inline(never)
-    mutating func enqueue(_ segment: PlacedSegment, bytes: RawSpan) {
-        if !batch.hasRoom(bytes.byteCount) {
+    /// Whether the entries are too many for the processor's own cache, or packets wait already.
+    @inline(__always)
+    var isBatched: Bool { flows.counters.active >= batchThreshold || !batch.isEmpty }
+
+    /// Whether a packet can wait, which takes the batch to its end where that is full. One that fits no batch cannot.
+    @inline(__always)
+    mutating func makesRoom(_ size: Int) -> Bool {
+        if batch.hasRoom(size) { return true }
+        flush()
+        return batch.hasRoom(size)
+    }
+
+    /// Lets a segment wait for its batch, of which it lies in the next place.
+    @inline(__always)
+    mutating func enqueue(_ packet: UnsafeMutablePointer<WaitingPacket>, payload: RawSpan) {
+        guard batch.hasRoom(payload.byteCount) else {
+            // Those that wait come first, and then there is room, or it fits no batch.
+            let segment = unsafe packet.pointee.segment
             flush()
-            guard batch.hasRoom(bytes.byteCount) else {
-                takeRareTCP(segment, bytes: bytes)
-                return
+            let place = unsafe batch.next
+            unsafe place.pointee.segment = segment
+            if batch.hasRoom(payload.byteCount) {
+                batch.add(payload, isSegment: true)
+            } else {
+                unsafe takeSegment(place, payload: payload, hint: -1)
             }
+            return
         }
-        let position = batch.add(bytes)
-        batch.waiting[position].segment = segment
-        batch.waiting[position].isPlaced = true
-        flows.prefetchBucket(segment.place.hash)
+        unsafe flows.prefetchBucket(packet.pointee.segment.hash)
+        batch.add(payload, isSegment: true)
         if batch.isFull { flush() }
     }
 
-    /// Likewise any other packet.
+    /// Lets a packet that is no segment wait for its batch.
     mutating func enqueue(_ packet: DissectedPacket, record: RawSpan) {
-        if !batch.hasRoom(record.byteCount) {
-            flush()
-            guard batch.hasRoom(record.byteCount) else {
-                take(packet, record: record)
-                return
-            }
+        guard makesRoom(record.byteCount) else {
+            take(packet, record: record)
+            return
         }
-        let position = batch.add(record)
-        batch.others[position] = packet
+        batch.others[batch.count] = packet
+        batch.add(record, isSegment: false)
         if batch.isFull { flush() }
     }
 
     /// Takes every packet that waits, in the order in which they came.
+    @inline(never)
     mutating func flush() {
         guard !batch.isEmpty else { return }
         for position in 0..<CaptureEngine.entryLead { prefetchEntry(position) }
@@ -136,25 +145,25 @@ extension CaptureEngine {
         for position in 0..<batch.count {
             prefetchEntry(position &+ CaptureEngine.entryLead)
             prefetchSegments(position &+ CaptureEngine.segmentLead)
-            // The batch is emptied behind the loop, and nothing in it adds to it, so the bytes stay.
-            let record = unsafe batch.record(position)
-            if batch.waiting[position].isPlaced {
-                let segment = batch.waiting[position].segment
-                if segment.time > now { advance(to: segment.time) }
-                unsafe takeTCP(segment, bytes: record.bytes, hint: Int(batch.waiting[position].hint))
+            // The batch is emptied behind the loop, and nothing in it adds to it, so packets and bytes stay.
+            let packet = unsafe batch.waiting.address(position)
+            let kept = unsafe batch.kept(position)
+            if unsafe packet.pointee.isSegment {
+                unsafe takeSegment(packet, payload: kept.bytes, hint: Int(packet.pointee.hint))
             } else {
-                unsafe take(batch.others[position], record: record.bytes)
+                unsafe take(batch.others[position], record: kept.bytes)
             }
-            if batch.waiting[position].clock > now { advance(to: batch.waiting[position].clock) }
+            let clock = unsafe packet.pointee.clock
+            if clock > now { advance(to: clock) }
         }
         batch.removeAll()
     }
 
     @inline(__always)
     private mutating func prefetchEntry(_ position: Int) {
-        guard position < batch.count, batch.waiting[position].isPlaced else { return }
+        guard position < batch.count, batch.waiting[position].isSegment else { return }
         batch.waiting[position].hint = Int32(
-            truncatingIfNeeded: flows.prefetchEntry(batch.waiting[position].segment.place.hash))
+            truncatingIfNeeded: flows.prefetchEntry(batch.waiting[position].segment.hash))
     }
 
     /// The chunks that an acknowledgement and a data segment of the sender will look at.
@@ -162,7 +171,7 @@ extension CaptureEngine {
     private mutating func prefetchSegments(_ position: Int) {
         guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
         let index = Int(batch.waiting[position].hint)
-        let sender = batch.waiting[position].segment.place.sender
+        let sender = batch.waiting[position].segment.input.sender
         pool.prefetch(flows[index].sides[1 &- sender].queue.head)
         pool.prefetch(flows[index].sides[sender].queue.tail)
     }

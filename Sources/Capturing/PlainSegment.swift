@@ -4,31 +4,26 @@
 
 internal import Wire
 
-/// A TCP segment with all that the flow table asks of the packet around it.
+/// A TCP segment with all that the flow table asks of it and of the packet around it.
 struct PlacedSegment: BitwiseCopyable {
-    var place = FlowPlace()
-    /// Record time in nanoseconds.
-    var time: Int64 = 0
-    /// Bytes of TCP header and payload by the IP header.
-    var length = 0
+    /// The connection's canonical key, its hash, and what tells the segment from others of the connection.
+    var key = FlowKey()
+    var hash: UInt64 = 0
+    var fingerprint: UInt64 = 0
+    var input = TCPInput()
     /// Of IPv4; 0 for IPv6.
     var identification: UInt16 = 0
 }
 
-/// Where the TCP header of a plain frame lies, and between whom it goes.
+/// Where the TCP header of a plain frame lies, and how long it and its payload are by the IP header.
 struct PlainSegment {
-    var key = FlowKey()
-    /// 0 or 1.
-    var sender = 0
-    var identification: UInt16 = 0
-    /// Where the TCP header begins in the record.
     var offset = 0
-    /// Bytes of TCP header and payload by the IP header.
     var length = 0
 
-    /// nil for everything that is not plain, or not whole as far as the ports.
+    /// Fills key, sender and identification of `segment`; nil, with them in any state, for everything that is not plain
+    /// or not whole as far as the ports.
     @inline(__always)
-    init?(_ record: RawSpan) {
+    init?(_ record: RawSpan, into segment: inout PlacedSegment) {
         // Ethernet, the lesser IP header and the ports; what is proved once here is not asked again below.
         guard record.byteCount >= EthernetFrame.headerLength &+ IPv4Packet.minimumHeaderLength &+ 4,
             let frame = EthernetFrame(record)
@@ -37,41 +32,37 @@ struct PlainSegment {
         if frame.type == .ipv4 {
             guard let packet = IPv4Packet(rest), packet.headerLength == IPv4Packet.minimumHeaderLength,
                 packet.protocolNumber == .tcp, !packet.moreFragments, packet.fragmentOffset == 0,
-                packet.totalLength != 0
+                packet.totalLength >= IPv4Packet.minimumHeaderLength &+ 4
             else { return nil }
             offset = EthernetFrame.headerLength &+ IPv4Packet.minimumHeaderLength
             length = packet.totalLength &- IPv4Packet.minimumHeaderLength
-            guard holdsPorts(record) else { return nil }
-            identification = packet.identification
+            segment.identification = packet.identification
             // The order of address and port as one number is that of addresses, then of ports.
             let source = packet.source.low &<< 16 | UInt64(record.bigEndian16(at: offset))
             let destination = packet.destination.low &<< 16 | UInt64(record.bigEndian16(at: offset &+ 2))
-            sender = source <= destination ? 0 : 1
+            segment.input.sender = source <= destination ? 0 : 1
             let first = min(source, destination)
             let second = max(source, destination)
-            key.low0 = first &>> 16
-            key.low1 = second &>> 16
-            key.ports = UInt32(truncatingIfNeeded: first) &<< 16 | UInt32(truncatingIfNeeded: second & 0xFFFF)
+            segment.key.high0 = 0
+            segment.key.low0 = first &>> 16
+            segment.key.high1 = 0
+            segment.key.low1 = second &>> 16
+            segment.key.ports = UInt32(truncatingIfNeeded: first) &<< 16 | UInt32(truncatingIfNeeded: second & 0xFFFF)
+            segment.key.scope = 0
         } else if frame.type == .ipv6 {
-            guard let packet = IPv6Packet(rest), packet.nextHeader == .tcp, packet.payloadLength != 0
+            guard let packet = IPv6Packet(rest), packet.nextHeader == .tcp, packet.payloadLength >= 4
             else { return nil }
             offset = EthernetFrame.headerLength &+ IPv6Packet.headerLength
             length = packet.payloadLength
-            guard holdsPorts(record) else { return nil }
-            sender = key.fill(
+            guard record.byteCount >= offset &+ 4 else { return nil }
+            segment.identification = 0
+            segment.input.sender = segment.key.fill(
                 source: packet.source, sourcePort: record.bigEndian16(at: offset), destination: packet.destination,
                 destinationPort: record.bigEndian16(at: offset &+ 2), interface: 0)
         } else {
             return nil
         }
     }
-
-    /// Bytes of TCP header and payload that the record holds.
-    @inline(__always)
-    func captured(_ record: RawSpan) -> Int { max(0, min(length, record.byteCount &- offset)) }
-
-    @inline(__always)
-    private func holdsPorts(_ record: RawSpan) -> Bool { captured(record) >= 4 }
 }
 
 extension FlowKey {

@@ -247,7 +247,7 @@ extension TCPConnection {
             observeAcknowledgement(input, pool: &pool, findings: &findings)
         }
         sides[sender].flags.insert(.isSeen)
-        if input.isWindowZero {
+        if input.has(TCPInput.zeroWindow) {
             sides[sender].flags.insert(.isWindowZero)
         } else {
             sides[sender].flags.remove(.isWindowZero)

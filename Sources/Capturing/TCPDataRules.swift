@@ -26,7 +26,7 @@ extension TCPConnection {
         let newEcho = isNewEcho(input, of: owner)
         if advance > 0 {
             takeAcknowledgement(input, of: owner, newEcho: newEcho, pool: &pool, findings: &findings)
-        } else if advance == 0, newEcho || input.hasSelectiveBlock || sides[owner].has(.awaitsKeepalive) {
+        } else if advance == 0, newEcho || input.has(TCPInput.selectiveBlock) || sides[owner].has(.awaitsKeepalive) {
             takeRepeatedAcknowledgement(input, of: owner, newEcho: newEcho, pool: &pool, findings: &findings)
         }
         guard newEcho else { return }
@@ -37,7 +37,7 @@ extension TCPConnection {
     /// Whether the segment is the first to echo a newer TSval.
     @inline(__always)
     mutating func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
-        input.hasTimestamps && input.timestampEcho != 0
+        input.timestampEcho != 0
             && (!sides[owner].has(.hasEcho) || isAfter(input.timestampEcho, sides[owner].newestEcho))
     }
 
@@ -164,7 +164,7 @@ extension TCPConnection {
     private mutating func takeRepeatedAcknowledgement(
         _ input: TCPInput, of owner: Int, newEcho: Bool, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
-        if input.hasSelectiveBlock { takeSelective(input, of: owner, pool: &pool, findings: &findings) }
+        if input.has(TCPInput.selectiveBlock) { takeSelective(input, of: owner, pool: &pool, findings: &findings) }
         if newEcho {
             if sides[owner].copies != 0, let age = copyAge(of: owner, input: input, pool: &pool) {
                 sample(
@@ -179,7 +179,7 @@ extension TCPConnection {
         sides[owner].flags.remove(.awaitsKeepalive)
         if sides[owner].has(.keepaliveRepeated) {
             findings.counters.reject(.ambiguous)
-        } else if input.isWindowZero {
+        } else if input.has(TCPInput.zeroWindow) {
             findings.counters.reject(.windowProbe)
         } else {
             sample(

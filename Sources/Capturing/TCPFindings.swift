@@ -140,29 +140,31 @@ struct TCPFindings {
 /// What the state machine needs of a TCP segment.
 struct TCPInput: BitwiseCopyable {
     /// Record time in nanoseconds.
-    var time: Int64
-    var sequence: UInt32
-    var acknowledgement: UInt32
+    var time: Int64 = 0
+    var sequence: UInt32 = 0
+    var acknowledgement: UInt32 = 0
     /// Bytes by the IP header, whatever was captured.
-    var payload: UInt32
-    var flags: UInt8
-    var hasTimestamps: Bool
-    var hasSelectiveBlock: Bool
-    var isWindowZero: Bool
-    var timestampValue: UInt32
-    var timestampEcho: UInt32
-    var selectiveLeft: UInt32
-    var selectiveRight: UInt32
+    var payload: UInt32 = 0
+    /// The control bits, and two more above them.
+    var flags: UInt16 = 0
+    /// TSval and TSecr; 0 where there are none, as some stacks send it.
+    var timestampValue: UInt32 = 0
+    var timestampEcho: UInt32 = 0
+    /// The first block of SACK, with `selectiveBlock` among the flags.
+    var selectiveLeft: UInt32 = 0
+    var selectiveRight: UInt32 = 0
     /// Which side of the flow sent it, 0 or 1.
-    var sender: Int
+    var sender = 0
 
-    static var fin: UInt8 { 0x01 }
-    static var syn: UInt8 { 0x02 }
-    static var rst: UInt8 { 0x04 }
-    static var ack: UInt8 { 0x10 }
+    static var fin: UInt16 { 0x01 }
+    static var syn: UInt16 { 0x02 }
+    static var rst: UInt16 { 0x04 }
+    static var ack: UInt16 { 0x10 }
+    static var selectiveBlock: UInt16 { 0x100 }
+    static var zeroWindow: UInt16 { 0x200 }
 
     @inline(__always)
-    func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
+    func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
 }
 
 /// Modular comparison of sequence numbers and timestamps, RFC 9293, 3.4 and RFC 7323, 5.2.

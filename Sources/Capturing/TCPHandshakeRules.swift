@@ -60,7 +60,7 @@ extension TCPConnection {
         sides[side].nextSequence = isn &+ 1
         sides[side].highestAcknowledged = isn &+ 1
         sides[side].flags.insert(.isKnown)
-        guard input.hasTimestamps, input.timestampValue != 0 else { return }
+        guard input.timestampValue != 0 else { return }
         sides[side].newestTimestamp = input.timestampValue
         sides[side].flags.insert(.hasTimestamp)
     }
@@ -107,7 +107,7 @@ extension TCPConnection {
                 count: Int(handshake.synCount), first: handshake.synFirst, last: handshake.synLast,
                 firstTimestamp: handshake.synFirstTimestamp, lastTimestamp: handshake.synLastTimestamp),
             findings: &findings)
-        if input.hasTimestamps, input.timestampEcho != 0 {
+        if input.timestampEcho != 0 {
             sides[opener].newestEcho = input.timestampEcho
             sides[opener].flags.insert(.hasEcho)
         }
@@ -181,7 +181,7 @@ extension TCPConnection {
             return
         }
         let echo = input.timestampEcho
-        if input.hasTimestamps, echo != 0, copies.firstTimestamp != copies.lastTimestamp,
+        if echo != 0, copies.firstTimestamp != copies.lastTimestamp,
             echo == copies.firstTimestamp || echo == copies.lastTimestamp
         {
             let isFirst = echo == copies.firstTimestamp

@@ -62,7 +62,7 @@ extension TCPConnection {
     @inline(__always)
     private mutating func takeTimestamp(_ input: TCPInput, length: UInt32) -> Bool {
         let value = input.timestampValue
-        guard input.hasTimestamps, value != 0 else { return false }
+        guard value != 0 else { return false }
         let sender = input.sender
         if !sides[sender].has(.hasTimestamp) {
             sides[sender].newestTimestamp = value

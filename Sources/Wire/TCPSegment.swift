@@ -41,6 +41,8 @@ public struct TCPSegment: ~Escapable {
     @inlinable public static var minimumHeaderLength: Int { 20 }
 
     @usableFromInline let bytes: RawSpan
+    /// Bytes of the header with options, 20...60.
+    public let headerLength: Int
 
     /// Fails where the header with its options does not fit into the bytes.
     @inlinable @inline(__always)
@@ -50,6 +52,7 @@ public struct TCPSegment: ~Escapable {
         let length = Int(bytes.byte(at: TCPField.dataOffset) >> 4) &* 4
         guard length >= TCPSegment.minimumHeaderLength, length <= bytes.byteCount else { return nil }
         self.bytes = bytes
+        headerLength = length
     }
 
     @inlinable public var sourcePort: UInt16 { bytes.bigEndian16(at: TCPField.sourcePort) }
@@ -57,8 +60,6 @@ public struct TCPSegment: ~Escapable {
     @inlinable public var sequence: UInt32 { bytes.bigEndian32(at: TCPField.sequence) }
     /// Means nothing unless `flags` holds `.ack`.
     @inlinable public var acknowledgement: UInt32 { bytes.bigEndian32(at: TCPField.acknowledgement) }
-    /// Bytes of the header with options, 20...60.
-    @inlinable public var headerLength: Int { Int(bytes.byte(at: TCPField.dataOffset) >> 4) &* 4 }
     @inlinable public var flags: TCPFlags { TCPFlags(rawValue: bytes.byte(at: TCPField.flags)) }
     /// The window field as it stands, not scaled.
     @inlinable public var window: UInt16 { bytes.bigEndian16(at: TCPField.window) }
@@ -69,6 +70,11 @@ public struct TCPSegment: ~Escapable {
     public var payload: RawSpan {
         @_lifetime(copy self) get { bytes.suffix(from: headerLength) }
     }
+
+    /// `sequence` above `acknowledgement`.
+    @inlinable public var numbers: UInt64 { bytes.bigEndian64(at: TCPField.sequence) }
+    /// The eight bytes from the data offset to the urgent pointer: with `numbers`, all that the fixed header says.
+    @inlinable public var control: UInt64 { bytes.bigEndian64(at: TCPField.dataOffset) }
 
     /// The options that measuring needs. Stops without harm at the first malformed option.
     @inlinable @inline(__always)
