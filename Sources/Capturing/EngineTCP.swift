@@ -198,7 +198,9 @@ extension CaptureEngine {
             // Nobody wants the sample itself, and an RTT is no failure.
             let finding = findings[0]
             if finding.rtt >= 0, finding.kind != .tcpRefused {
-                figures.add(finding.rtt, at: figurePlace(finding.kind, finding.side, service))
+                if !figures.addDense(finding.rtt, finding.kind, finding.side, service) {
+                    figures.add(finding.rtt, at: figurePlace(finding.kind, finding.side, service))
+                }
                 return
             }
         }

@@ -4,32 +4,34 @@ internal import Model
 internal import Statistics
 internal import Wire
 
-/// RTTs of one row: exact values until there are too many, then a histogram of all.
+/// One row: exact values until there are too many, then a histogram of all.
 private struct FigureRow {
     var figures: PassiveFigures
     var values: [Int64] = []
     var histogram = Histogram()
-    /// In place of `histogram` where `mayBeDense`.
-    var dense: DenseHistogram?
+    /// The row in `DenseTallies` that is in place of `histogram`; -1: none.
+    var dense = -1
     let exactLimit: Int
     let mayBeDense: Bool
 
-    /// Adds an RTT in nanoseconds, 0 or more, which lies in `bucket`.
-    @inline(__always)
-    mutating func add(_ rtt: Int64, bucket: Int) {
+    /// Adds an RTT in nanoseconds, 0 or more.
+    mutating func add(_ rtt: Int64, tallies: inout DenseTallies) {
+        if dense >= 0 { return tallies.record(rtt, bucket: Histogram.bucketIndex(nanoseconds: rtt), row: dense) }
         figures.count &+= 1
-        if dense == nil { addToFew(rtt) } else { dense?.record(nanoseconds: rtt, bucket: bucket) }
-    }
-
-    @inline(never)
-    private mutating func addToFew(_ rtt: Int64) {
         if values.count < exactLimit {
             values.append(rtt)
             return
         }
-        if histogram.isEmpty { leaveValues() }
-        if dense != nil {
-            dense?.record(nanoseconds: rtt)
+        if histogram.isEmpty {
+            if mayBeDense { dense = tallies.open() }
+            for value in values { record(value, tallies: &tallies) }
+        }
+        record(rtt, tallies: &tallies)
+    }
+
+    private mutating func record(_ rtt: Int64, tallies: inout DenseTallies) {
+        if dense >= 0 {
+            tallies.record(rtt, bucket: Histogram.bucketIndex(nanoseconds: rtt), row: dense)
         } else {
             histogram.record(nanoseconds: rtt)
         }
@@ -37,23 +39,15 @@ private struct FigureRow {
 
     mutating func addFailure() { figures.failures &+= 1 }
 
-    /// From exact values to a histogram of them.
-    private mutating func leaveValues() {
-        if mayBeDense { dense = DenseHistogram() }
-        for value in values {
-            dense?.record(nanoseconds: value)
-            if !mayBeDense { histogram.record(nanoseconds: value) }
-        }
-    }
-
     mutating func note(_ source: ServiceSource?) {
         guard let source, !figures.serviceSources.contains(source) else { return }
         figures.serviceSources = ServiceSource.allCases.filter { $0 == source || figures.serviceSources.contains($0) }
     }
 
-    var finished: PassiveFigures {
+    func finished(_ tallies: borrowing DenseTallies) -> PassiveFigures {
         var result = figures
-        let histogram = dense?.histogram ?? histogram
+        let histogram = dense >= 0 ? tallies.histogram(dense) : histogram
+        if dense >= 0 { result.count = tallies.count(dense) }
         let sorted = histogram.isEmpty ? values.sorted() : []
         func quantile(_ q: Double) -> Int64? {
             histogram.isEmpty ? Quantiles.exact(sorted: sorted, q) : histogram.quantile(q)
@@ -68,29 +62,33 @@ private struct FigureRow {
 }
 
 /// Collects samples into rows; bounded: services beyond the limit are left out of `services`, never out of `kinds`.
-struct FigureCollector {
-    /// The rows that a sample belongs to.
-    struct Place {
-        fileprivate var kind = 0
+struct FigureCollector: ~Copyable {
+    /// The rows that a sample belongs to. All zero is none.
+    struct Place: BitwiseCopyable {
+        fileprivate var kind: Int32 = 0
         /// -1: of a service beyond the limit.
-        fileprivate var service = -1
-        /// Service with its source, kind and side as one number; none has all bits set.
-        fileprivate var key = UInt64.max
+        fileprivate var service: Int32 = 0
+        /// Service with its source, kind and side as one number, above 0.
+        fileprivate var key: UInt64 = 0
+        /// Likewise their rows in `tallies` + 1, once both have one; 0 before, and where one has none.
+        fileprivate var denseKind: Int32 = 0
+        fileprivate var denseService: Int32 = 0
     }
 
     private static let serviceLimit = 4_096
-    /// Rows of services, the first that come, that get 16 KiB for a histogram.
+    /// Rows of services, the first that come, that may have a row in `tallies`.
     private static let denseServiceLimit = 256
-    private static let recentCount = 256
+    private static var recentCount: Int { 256 }
 
     /// Kind and side as one number, to the row's place in `byKind`; -1: none.
     private var kindPlaces: [Int8] = Array(repeating: -1, count: 4 * PassiveKind.allCases.count)
     private var byKind: [FigureRow] = []
     private var byService: [FigureRow] = []
+    private var tallies = DenseTallies()
     /// Service without source, kind and side as one number, to the row's place in `byService`.
     private var places: [UInt64: Int] = [:]
     /// The places that were used last, each where its key's hash says.
-    private var recent: [Place] = []
+    private var recent: FixedTable<Place> = FixedTable(zeroed: FigureCollector.recentCount)
 
     /// Timeouts, refusals, failed rcodes and exchanges; not what is only unknown, and an orphan says nothing of anyone.
     static func isFailure(_ sample: EngineSample) -> Bool {
@@ -110,59 +108,78 @@ struct FigureCollector {
     }
 
     private static func key(_ code: Int, _ service: ServiceReference) -> UInt64 {
-        UInt64(service.rawValue) &<< 8 | UInt64(truncatingIfNeeded: code)
+        1 &<< 63 | UInt64(service.rawValue) &<< 8 | UInt64(truncatingIfNeeded: code)
     }
 
     private static func slot(_ key: UInt64) -> Int {
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> 56)
     }
 
-    /// The rows of a kind, side and service; nil where they are not at hand, and `open` makes or finds them.
+    /// Adds an RTT in nanoseconds, 0 or more, where the rows are known and both are dense; false where not.
     @inline(__always)
-    func place(_ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference) -> Place? {
+    mutating func addDense(
+        _ rtt: Int64, _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference
+    ) -> Bool {
         let key = FigureCollector.key(FigureCollector.code(kind, side), service)
         let slot = FigureCollector.slot(key)
-        guard slot < recent.count, recent[slot].key == key else { return nil }
-        return recent[slot]
+        let inService = Int(recent[slot].denseService)
+        guard recent[slot].key == key, inService > 0 else { return false }
+        let bucket = Histogram.bucketIndex(nanoseconds: rtt)
+        tallies.record(rtt, bucket: bucket, row: Int(recent[slot].denseKind) &- 1)
+        tallies.record(rtt, bucket: bucket, row: inService &- 1)
+        return true
     }
 
-    @inline(never)
+    /// The rows of a kind, side and service; nil where they are not at hand, and `open` makes or finds them.
+    func place(_ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference) -> Place? {
+        let key = FigureCollector.key(FigureCollector.code(kind, side), service)
+        let place = recent[FigureCollector.slot(key)]
+        return place.key == key ? place : nil
+    }
+
     mutating func open(
         _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference, name: String?
     ) -> Place {
-        if recent.isEmpty { recent = Array(repeating: Place(), count: FigureCollector.recentCount) }
         let code = FigureCollector.code(kind, side)
         if kindPlaces[code] < 0 {
             kindPlaces[code] = Int8(byKind.count)
             byKind.append(row(kind, side, service: nil, exactLimit: 16_384, mayBeDense: true))
         }
-        var place = Place(kind: Int(kindPlaces[code]), key: FigureCollector.key(code, service))
+        var place = Place(kind: Int32(kindPlaces[code]), service: -1, key: FigureCollector.key(code, service))
         let key = FigureCollector.key(code, service.withoutSource)
         if let known = places[key] {
-            place.service = known
+            place.service = Int32(known)
         } else if byService.count < FigureCollector.serviceLimit {
-            place.service = byService.count
-            places[key] = place.service
+            place.service = Int32(byService.count)
+            places[key] = byService.count
             let mayBeDense = byService.count < FigureCollector.denseServiceLimit
             byService.append(row(kind, side, service: name, exactLimit: 256, mayBeDense: mayBeDense))
         }
-        if place.service >= 0 { byService[place.service].note(service.source) }
-        recent[FigureCollector.slot(place.key)] = place
+        if place.service >= 0 { byService[Int(place.service)].note(service.source) }
+        keep(&place)
         return place
     }
 
+    private mutating func keep(_ place: inout Place) {
+        if place.service >= 0, byKind[Int(place.kind)].dense >= 0, byService[Int(place.service)].dense >= 0 {
+            place.denseKind = Int32(byKind[Int(place.kind)].dense + 1)
+            place.denseService = Int32(byService[Int(place.service)].dense + 1)
+        }
+        recent[FigureCollector.slot(place.key)] = place
+    }
+
     /// Adds an RTT in nanoseconds, 0 or more.
-    @inline(__always)
     mutating func add(_ rtt: Int64, at place: Place) {
-        let bucket = Histogram.bucketIndex(nanoseconds: rtt)
-        byKind[place.kind].add(rtt, bucket: bucket)
-        if place.service >= 0 { byService[place.service].add(rtt, bucket: bucket) }
+        byKind[Int(place.kind)].add(rtt, tallies: &tallies)
+        if place.service >= 0 { byService[Int(place.service)].add(rtt, tallies: &tallies) }
+        var place = place
+        if place.denseService == 0 { keep(&place) }
     }
 
     mutating func add(_ sample: EngineSample, at place: Place) {
         if FigureCollector.isFailure(sample) {
-            byKind[place.kind].addFailure()
-            if place.service >= 0 { byService[place.service].addFailure() }
+            byKind[Int(place.kind)].addFailure()
+            if place.service >= 0 { byService[Int(place.service)].addFailure() }
         }
         if sample.rtt >= 0 { add(sample.rtt, at: place) }
     }
@@ -177,12 +194,12 @@ struct FigureCollector {
 
     /// A row for each kind and side that had a sample or a failure, in the order of the kinds.
     var kinds: [PassiveFigures] {
-        kindPlaces.compactMap { $0 < 0 ? nil : byKind[Int($0)].finished }
+        kindPlaces.filter { $0 >= 0 }.map { byKind[Int($0)].finished(tallies) }
     }
 
     /// A row for each service, kind and side, by the service's name, unattributed samples last.
     var services: [PassiveFigures] {
-        byService.map(\.finished).sorted { a, b in
+        byService.map { $0.finished(tallies) }.sorted { a, b in
             if a.service != b.service {
                 guard let first = a.service, let second = b.service else { return b.service == nil }
                 return first < second

@@ -14,11 +14,13 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
     let count: Int
 
     /// Stops the process where the kernel has no memory; called at the start of a capture only.
-    init(zeroed count: Int) {
+    init(zeroed count: Int, usesHugePages: Bool = true) {
         let used = max(count, 1) * MemoryLayout<Element>.stride
         // Look-ups go anywhere in a table, so most of them would miss the TLB. Whole huge pages only, and one for a table
         // that fills half of it: what else does not fill one keeps small pages.
-        let huge = used >= FixedTable.hugePage / 2 ? max(used / FixedTable.hugePage, 1) * FixedTable.hugePage : 0
+        let huge =
+            usesHugePages && used >= FixedTable.hugePage / 2
+            ? max(used / FixedTable.hugePage, 1) * FixedTable.hugePage : 0
         let line = huge > 0 ? FixedTable.hugePage : 64
         let size = max(used, huge) + line
         guard let memory = unsafe calloc(1, size) else { fatalError("no memory for \(size) bytes of capture tables") }

@@ -13,11 +13,11 @@ public struct Histogram: Hashable, Sendable {
     /// Bound on the relative error of a quantile: 2^(1/64) - 1, rounded up.
     public static var relativeError: Double { 0.0109 }
     /// Index of the bucket that holds 0 alone.
-    public static var zeroIndex: Int { -2 }
+    @inlinable public static var zeroIndex: Int { -2 }
     /// Index of the bucket that holds `Int64.max`.
-    public static var highestIndex: Int { 62 * 32 + 31 }
+    @inlinable public static var highestIndex: Int { 62 * 32 + 31 }
     /// How many buckets there can be.
-    public static var maximumBuckets: Int { highestIndex - zeroIndex + 1 }
+    @inlinable public static var maximumBuckets: Int { highestIndex - zeroIndex + 1 }
 
     /// One bucket that is not empty.
     struct Bucket: Hashable, Sendable {
@@ -36,6 +36,18 @@ public struct Histogram: Hashable, Sendable {
     private var greatest: Int64 = 0
 
     public init() {}
+
+    /// A histogram of values that were counted elsewhere: `counts` of the buckets from `zeroIndex` on, of which those
+    /// beyond `highestIndex` are passed over, with the values' sum, least and greatest in nanoseconds.
+    public init(counts: [UInt64], sum: Int64, minimum: Int64, maximum: Int64) {
+        let full = counts.prefix(Histogram.maximumBuckets).enumerated().filter { $0.element > 0 }
+        self.init(
+            cells: full.map {
+                Bucket(index: Int16(truncatingIfNeeded: $0.offset + Histogram.zeroIndex), count: $0.element)
+            },
+            count: full.reduce(0) { $0.addingUpToLimit($1.element) }, sum: full.isEmpty ? 0 : sum,
+            minimum: full.isEmpty ? .max : minimum, maximum: full.isEmpty ? 0 : maximum)
+    }
 
     /// For the decoder, which has checked that the parts belong together.
     init(cells: [Bucket], count: UInt64, sum: Int64, minimum: Int64, maximum: Int64) {
@@ -150,7 +162,6 @@ extension UInt64 {
 
 extension Int64 {
     /// The sum of two numbers that are not negative, or the greatest value.
-    @inlinable
     func addingUpToLimit(_ other: Int64) -> Int64 {
         let (value, overflow) = addingReportingOverflow(other)
         return overflow ? .max : value

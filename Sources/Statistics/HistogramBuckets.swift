@@ -2,7 +2,7 @@
 
 extension Histogram {
     /// 2^63 · 2^(s/32), rounded down, for the 32 buckets of an octave.
-    private static let octaveBounds: InlineArray<32, UInt64> = [
+    @usableFromInline static let octaveBounds: InlineArray<32, UInt64> = [
         0x8000_0000_0000_0000, 0x82CD_8698_AC2B_A1D7, 0x85AA_C367_CC48_7B14, 0x8898_0E80_92DA_8527,
         0x8B95_C1E3_EA8B_D6E6, 0x8EA4_398B_45CD_53C0, 0x91C3_D373_AB11_C336, 0x94F4_EFA8_FEF7_0961,
         0x9837_F051_8DB8_A96F, 0x9B8D_39B9_D54E_5538, 0x9EF5_3260_91A1_11AD, 0xA270_4303_0C49_6818,
@@ -15,7 +15,7 @@ extension Histogram {
 
     /// The bucket of an octave in which the values begin whose six bits behind the highest are the index. So many values
     /// lie in two buckets at most, since a bucket is 2.2 % wide and they are 1.6 % of the octave's start.
-    private static let octaveSteps: InlineArray<64, UInt8> = [
+    @usableFromInline static let octaveSteps: InlineArray<64, UInt8> = [
         0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 7, 8, 9, 9, 10, 10, 11, 12,
         12, 13, 13, 14, 14, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21, 21,
         22, 22, 23, 23, 24, 24, 25, 25, 25, 26, 26, 27, 27, 27, 28, 28, 29, 29, 29, 30,
@@ -35,6 +35,7 @@ extension Histogram {
     ]
 
     /// The index of the bucket that holds a value; `zeroIndex` for 0 and for negative values.
+    @inlinable @inline(__always)
     public static func bucketIndex(nanoseconds value: Int64) -> Int {
         guard value > 0 else { return zeroIndex }
         let shift = value.leadingZeroBitCount
