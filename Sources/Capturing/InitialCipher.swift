@@ -32,15 +32,17 @@ struct ConnectionID: BitwiseCopyable {
     }
 }
 
-/// One context of each kind, made once for an engine. Where OpenSSL gives none, nothing is decrypted.
+/// One context of each kind, made once for an engine, when keys are first asked for: OpenSSL takes milliseconds to begin,
+/// and most captures hold no QUIC. Where it gives none, nothing is decrypted.
 @safe
 struct InitialCipher: ~Copyable {
     /// Bytes of the longest Initial that is opened; no path carries a longer one.
     static var longestPacket: Int { 2_048 }
 
-    private let mac: OpaquePointer?
-    private let block: OpaquePointer?
-    private let aead: OpaquePointer?
+    private var mac: OpaquePointer?
+    private var block: OpaquePointer?
+    private var aead: OpaquePointer?
+    private var isPrepared = false
     private let scratch: UnsafeMutablePointer<UInt8>
     /// Where the frames of the packet opened last lie in `scratch`.
     private var plainStart = 0
@@ -49,6 +51,10 @@ struct InitialCipher: ~Copyable {
     init() {
         unsafe scratch = .allocate(capacity: InitialCipher.longestPacket)
         unsafe scratch.initialize(repeating: 0, count: InitialCipher.longestPacket)
+    }
+
+    private mutating func prepare() {
+        isPrepared = true
         unsafe mac = InitialCipher.makeMAC()
         unsafe block = EVP_CIPHER_CTX_new()
         unsafe aead = EVP_CIPHER_CTX_new()
@@ -114,6 +120,7 @@ struct InitialCipher: ~Copyable {
     /// The keys of the client's or the server's Initials; nil for a version without a known salt.
     mutating func keys(_ version: QUICVersion, _ id: ConnectionID, ofServer: Bool) -> InitialKeys? {
         guard let salt = InitialCipher.salt(version) else { return nil }
+        if !isPrepared { prepare() }
         var secret: InlineArray<32, UInt8> = InlineArray(repeating: 0)
         var side: InlineArray<32, UInt8> = InlineArray(repeating: 0)
         var keys = InitialKeys()

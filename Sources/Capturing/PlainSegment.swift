@@ -30,8 +30,7 @@ struct PlainSegment {
         else { return nil }
         let rest = record.suffix(from: EthernetFrame.headerLength)
         if frame.type == .ipv4 {
-            guard let packet = IPv4Packet(rest), packet.headerLength == IPv4Packet.minimumHeaderLength,
-                packet.protocolNumber == .tcp, !packet.moreFragments, packet.fragmentOffset == 0,
+            guard let packet = IPv4Packet(plain: rest), packet.protocolNumber == .tcp,
                 packet.totalLength >= IPv4Packet.minimumHeaderLength &+ 4
             else { return nil }
             offset = EthernetFrame.headerLength &+ IPv4Packet.minimumHeaderLength

@@ -38,6 +38,19 @@ public struct IPv4Packet: ~Escapable {
         self.bytes = bytes
     }
 
+    /// The same for a whole datagram, or what its sender left to the card, whose header has no options: nil for others
+    /// as well.
+    @inlinable @inline(__always)
+    @_lifetime(copy bytes)
+    public init?(plain bytes: RawSpan) {
+        guard bytes.byteCount >= IPv4Packet.minimumHeaderLength, bytes.byte(at: IPv4Field.versionAndLength) == 0x45,
+            bytes.bigEndian16(at: IPv4Field.flagsAndOffset) & 0x3FFF == 0
+        else { return nil }
+        let total = Int(bytes.bigEndian16(at: IPv4Field.totalLength))
+        guard total == 0 || total >= IPv4Packet.minimumHeaderLength else { return nil }
+        self.bytes = bytes
+    }
+
     /// Bytes of the header with options, 20...60.
     @inlinable public var headerLength: Int { Int(bytes.byte(at: IPv4Field.versionAndLength) & 0x0F) &* 4 }
     /// Header and payload as the header claims; 0 where the sender left it to the card.
