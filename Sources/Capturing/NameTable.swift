@@ -88,7 +88,8 @@ struct NameTable: ~Copyable {
 
     private var slots: FixedTable<Slot> = FixedTable(zeroed: NameTable.nameCount)
     private var addresses: FixedTable<Address> = FixedTable(zeroed: NameTable.addressCount)
-    private var texts: [String] = Array(repeating: "", count: NameTable.nameCount)
+    /// Empty until there is a name, since many captures hold none.
+    private var texts: [String] = []
     private let hash = KeyedHash()
     private(set) var isEmpty = true
 
@@ -113,6 +114,7 @@ struct NameTable: ~Copyable {
         }
         guard let text = text() else { return nil }
         let owner = service(text)
+        if texts.isEmpty { texts = Array(repeating: "", count: NameTable.nameCount) }
         texts[place] = owner == nil && !keepsOthers ? "" : text
         slots[place] = Slot(
             key: key, lastUsed: now, generation: slots[place].generation &+ 1,
@@ -161,7 +163,9 @@ struct NameTable: ~Copyable {
 
     /// The text of a name; nil where its slot has been used anew.
     func text(_ reference: ServiceReference) -> String? {
-        guard let slot = reference.slot, slots[slot.index].generation & 0xFFFF == slot.generation else { return nil }
+        guard let slot = reference.slot, slots[slot.index].generation & 0xFFFF == slot.generation,
+            slot.index < texts.count
+        else { return nil }
         return texts[slot.index]
     }
 

@@ -72,11 +72,11 @@ struct PacketBatch: ~Copyable {
 
     /// The bytes of a waiting packet; they stay until `removeAll`.
     @inline(__always)
-    func kept(_ position: Int) -> UnsafeRawBufferPointer {
-        let start = Int(waiting[position].start)
-        let size = Int(waiting[position].count)
+    func kept(_ packet: WaitingPacket) -> UnsafeRawBufferPointer {
+        let start = Int(packet.start)
+        let size = Int(packet.count)
         precondition(start >= 0 && size >= 0 && start &+ size <= PacketBatch.byteCapacity)
-        return unsafe UnsafeRawBufferPointer(start: bytes.address(start), count: size)
+        return unsafe UnsafeRawBufferPointer(start: bytes.address(0) + start, count: size)
     }
 
     @inline(__always)
@@ -139,15 +139,22 @@ extension CaptureEngine {
     /// Takes every packet that waits, in the order in which they came.
     @inline(never)
     mutating func flush() {
-        guard !batch.isEmpty else { return }
-        for position in 0..<CaptureEngine.entryLead { prefetchEntry(position) }
-        for position in 0..<CaptureEngine.segmentLead { prefetchSegments(position) }
-        for position in 0..<batch.count {
-            prefetchEntry(position &+ CaptureEngine.entryLead)
-            prefetchSegments(position &+ CaptureEngine.segmentLead)
-            // The batch is emptied behind the loop, and nothing in it adds to it, so packets and bytes stay.
-            let packet = unsafe batch.waiting.address(position)
-            let kept = unsafe batch.kept(position)
+        let count = batch.count
+        guard count > 0 else { return }
+        // The batch is emptied behind the loop, and nothing in it adds to it, so packets and bytes stay.
+        let packets = unsafe batch.waiting.address(0)
+        precondition(count <= PacketBatch.capacity)
+        for ahead in 0..<min(CaptureEngine.entryLead, count) { unsafe prefetchEntry(packets + ahead) }
+        for ahead in 0..<min(CaptureEngine.segmentLead, count) { unsafe prefetchSegments(packets + ahead) }
+        for position in 0..<count {
+            let packet = unsafe packets + position
+            if position < count &- CaptureEngine.entryLead {
+                unsafe prefetchEntry(packet + CaptureEngine.entryLead)
+            }
+            if position < count &- CaptureEngine.segmentLead {
+                unsafe prefetchSegments(packet + CaptureEngine.segmentLead)
+            }
+            let kept = unsafe batch.kept(packet.pointee)
             if unsafe packet.pointee.isSegment {
                 unsafe takeSegment(packet, payload: kept.bytes, hint: Int(packet.pointee.hint))
             } else {
@@ -160,18 +167,17 @@ extension CaptureEngine {
     }
 
     @inline(__always)
-    private mutating func prefetchEntry(_ position: Int) {
-        guard position < batch.count, batch.waiting[position].isSegment else { return }
-        batch.waiting[position].hint = Int32(
-            truncatingIfNeeded: flows.prefetchEntry(batch.waiting[position].segment.hash))
+    private func prefetchEntry(_ packet: UnsafeMutablePointer<WaitingPacket>) {
+        guard unsafe packet.pointee.isSegment else { return }
+        unsafe packet.pointee.hint = Int32(truncatingIfNeeded: flows.prefetchEntry(packet.pointee.segment.hash))
     }
 
     /// The chunks that an acknowledgement and a data segment of the sender will look at.
     @inline(__always)
-    private mutating func prefetchSegments(_ position: Int) {
-        guard position < batch.count, batch.waiting[position].hint >= 0 else { return }
-        let index = Int(batch.waiting[position].hint)
-        let sender = batch.waiting[position].segment.input.sender
+    private mutating func prefetchSegments(_ packet: UnsafeMutablePointer<WaitingPacket>) {
+        let index = unsafe Int(packet.pointee.hint)
+        guard index >= 0 else { return }
+        let sender = unsafe packet.pointee.segment.input.sender
         pool.prefetch(flows[index].sides[1 &- sender].queue.head)
         pool.prefetch(flows[index].sides[sender].queue.tail)
     }

@@ -116,6 +116,8 @@ struct TransactionTable: ~Copyable {
     private var entries: FixedTable<Transaction>
     private let setMask: Int
     private var cursor = 0
+    /// No request was ever noted, so there is nothing to walk over.
+    private var isUntouched = true
     /// Requests that gave way while they waited, unreported.
     private(set) var evicted: UInt64 = 0
     /// Nanoseconds that a reply is waited for.
@@ -139,6 +141,7 @@ struct TransactionTable: ~Copyable {
     mutating func request(_ transaction: Transaction) -> RequestMatch {
         let base = base(transaction.fingerprint)
         var place = base
+        isUntouched = false
         for way in base..<base + TransactionTable.ways {
             if entries[way].fingerprint == transaction.fingerprint, entries[way].state != Transaction.State.free {
                 guard entries[way].state == Transaction.State.waiting else {
@@ -240,6 +243,7 @@ struct TransactionTable: ~Copyable {
 
     /// Walks `slice` places on and hands over those that have waited too long; answered ones are forgotten then too.
     mutating func expire(now: Int64, slice: Int, _ body: (Transaction) -> Void) {
+        if isUntouched { return }
         for _ in 0..<min(slice, entries.count) {
             cursor = cursor &+ 1 < entries.count ? cursor &+ 1 : 0
             let entry = entries[cursor]
@@ -251,6 +255,7 @@ struct TransactionTable: ~Copyable {
 
     /// Hands over everything that still waits, and forgets it.
     mutating func finish(_ body: (Transaction) -> Void) {
+        if isUntouched { return }
         for index in 0..<entries.count {
             if entries[index].state == Transaction.State.waiting { body(entries[index]) }
             entries[index].state = Transaction.State.free
