@@ -39,7 +39,8 @@ extension CaptureEngine {
         segment.input.selectiveRight = options.selectiveRight
         // The control word is data offset, control bits, window, checksum, urgent pointer.
         segment.input.flags =
-            UInt16(truncatingIfNeeded: control &>> 48) & 0xFF | (options.hasSelectiveBlock ? TCPInput.selectiveBlock : 0)
+            UInt16(truncatingIfNeeded: control &>> 48) & 0xFF
+            | (options.hasSelectiveBlock ? TCPInput.selectiveBlock : 0)
             | (control & 0xFFFF_0000_0000 == 0 ? TCPInput.zeroWindow : 0)
         segment.hash = flows.hashed(segment.key)
         segment.fingerprint = duplicates.fingerprint(
@@ -65,7 +66,11 @@ extension CaptureEngine {
     /// A segment whose header is not all there, or longer than the segment.
     @inline(never)
     private mutating func dropBroken(time: Int64, length: Int, bytes: RawSpan) {
-        if TCPSegment(bytes) == nil { dropTruncated(captured: bytes.byteCount, length: length) } else { drop(.malformed) }
+        if TCPSegment(bytes) == nil {
+            dropTruncated(captured: bytes.byteCount, length: length)
+        } else {
+            drop(.malformed)
+        }
         if time > now { passTime(time) }
     }
 
