@@ -5,7 +5,7 @@ internal import Statistics
 
 /// RTTs of up to `capacity` rows, in nanoseconds; 16 KiB a row, taken when its first RTT is recorded.
 struct DenseTallies: ~Copyable {
-    private struct Tally: BitwiseCopyable {
+    struct Tally: BitwiseCopyable {
         var count: UInt64 = 0
         var sum: Int64 = 0
         /// How far the least lies below the greatest number there is, so that all zero is a row without any.
