@@ -153,7 +153,7 @@ import Wire
         }
         let long = frame(
             client: 7, isFromClient: false, flags: [.syn, .ack], sequence: 5, acknowledgement: 2,
-            payload: PacketBatch.byteCapacity)
+            payload: PacketBatch.byteCapacity + 1)
         feed(&engine, long, at: start + 1_000_007)
         #expect(engine.samples.map(\.rtt) == [1_000_000])
     }
