@@ -116,6 +116,23 @@ func duration(_ generator: inout SplitMix) -> Int64 {
         }
     }
 
+    @Test func countsFromElsewhereEqualRecording() {
+        var generator = SplitMix(state: 11)
+        let values = [0, 1, .max] + (0..<500).map { _ in duration(&generator) }
+        var recorded = Histogram()
+        var counts = [UInt64](repeating: 0, count: Histogram.maximumBuckets)
+        var sum: Int64 = 0
+        for value in values {
+            recorded.record(nanoseconds: value)
+            counts[Histogram.bucketIndex(nanoseconds: value) - Histogram.zeroIndex] += 1
+            let (added, isTooGreat) = sum.addingReportingOverflow(value)
+            sum = isTooGreat ? .max : added
+        }
+        #expect(Histogram(counts: counts, sum: sum, minimum: 0, maximum: .max) == recorded)
+        #expect(Histogram(counts: counts + [7], sum: sum, minimum: 0, maximum: .max) == recorded)
+        #expect(Histogram(counts: [], sum: 5, minimum: 1, maximum: 4) == Histogram())
+    }
+
     @Test func mergingEqualsRecording() {
         var generator = SplitMix(state: 7)
         var whole = Histogram()

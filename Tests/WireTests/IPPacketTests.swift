@@ -65,6 +65,28 @@ import Wire
             })
     }
 
+    @Test func plainIPv4IsWholeAndWithoutOptions() {
+        var bytes: [UInt8] = []
+        four.write(payload: [UInt8](repeating: 0, count: 60), to: &bytes)
+        func isPlain(_ change: (inout [UInt8]) -> Void) -> Bool {
+            var changed = bytes
+            change(&changed)
+            return IPv4Packet(plain: changed.span.bytes) != nil
+        }
+        #expect(isPlain { _ in })
+        #expect(isPlain { $0 = Array($0.prefix(20)) })
+        // Don't Fragment is no fragment.
+        #expect(isPlain { $0[6] |= 0x40 })
+        #expect(!isPlain { $0[0] = 0x46 })
+        #expect(!isPlain { $0[0] = 0x44 })
+        #expect(!isPlain { $0[0] = 0x65 })
+        #expect(!isPlain { $0[6] |= 0x20 })
+        #expect(!isPlain { $0[7] = 1 })
+        #expect(!isPlain { $0[2...3] = [0, 0] })
+        #expect(!isPlain { $0[2...3] = [0, 19] })
+        #expect(!isPlain { $0 = Array($0.prefix(19)) })
+    }
+
     @Test func ipv4Fragments() throws {
         var bytes: [UInt8] = []
         var header = four
