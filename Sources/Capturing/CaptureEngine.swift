@@ -112,13 +112,13 @@ struct CaptureEngine: ~Copyable {
         packets &+= 1
         bytes &+= UInt64(truncatingIfNeeded: max(wireLength, 0))
         if time < earliest { earliest = time }
-        if dissector.link == .ethernet, sampling.shift == 0, isPlain(time: time, record: record) { return }
+        if dissector.link == .ethernet, sampling.shift == 0, takePlain(record, time: time) { return }
         processAnyPacket(time: time, wireLength: wireLength, record: record)
     }
 
-    /// Takes the record where it is a plain one, which nearly all are.
+    /// Takes a record that is a plain one, which nearly all are; false for others, with nothing done.
     @inline(__always)
-    private mutating func isPlain(time: Int64, record: RawSpan) -> Bool {
+    private mutating func takePlain(_ record: RawSpan, time: Int64) -> Bool {
         let packet = unsafe batch.next
         guard let plain = unsafe PlainSegment(record, into: &packet.pointee.segment) else { return false }
         unsafe packet.pointee.segment.input.time = time

@@ -3,7 +3,7 @@
 
 internal import Statistics
 
-/// RTTs of up to `capacity` rows, in nanoseconds; 16 KiB a row, taken when its first RTT is recorded.
+/// RTTs of up to `capacity` rows, in nanoseconds; 16 KiB a row, and nothing before there is one.
 struct DenseTallies: ~Copyable {
     struct Tally: BitwiseCopyable {
         var count: UInt64 = 0
@@ -13,18 +13,22 @@ struct DenseTallies: ~Copyable {
         var greatest: Int64 = 0
     }
 
-    static var capacity: Int { 512 }
+    private static var capacity: Int { 512 }
     /// At least `Histogram.maximumBuckets`, and a power of two.
     private static var buckets: Int { 2_048 }
 
-    private var tallies: FixedTable<Tally> = FixedTable(zeroed: DenseTallies.capacity)
-    private var counts: FixedTable<UInt64> = FixedTable(
-        zeroed: DenseTallies.capacity * DenseTallies.buckets, usesHugePages: false)
-    private(set) var used = 0
+    private var tallies: FixedTable<Tally> = FixedTable(zeroed: 0)
+    private var counts: FixedTable<UInt64> = FixedTable(zeroed: 0)
+    private var used = 0
 
     /// A new row; -1 where there are as many as there can be.
     mutating func open() -> Int {
         guard used < DenseTallies.capacity else { return -1 }
+        if used == 0 {
+            tallies = FixedTable(zeroed: DenseTallies.capacity)
+            // Few rows are used, and each is to take no more than itself.
+            counts = FixedTable(zeroed: DenseTallies.capacity * DenseTallies.buckets, usesHugePages: false)
+        }
         used += 1
         return used - 1
     }

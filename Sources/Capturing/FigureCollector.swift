@@ -16,15 +16,16 @@ private struct FigureRow {
 
     /// Adds an RTT in nanoseconds, 0 or more.
     mutating func add(_ rtt: Int64, tallies: inout DenseTallies) {
-        if dense >= 0 { return tallies.record(rtt, bucket: Histogram.bucketIndex(nanoseconds: rtt), row: dense) }
-        figures.count &+= 1
-        if values.count < exactLimit {
-            values.append(rtt)
-            return
-        }
-        if histogram.isEmpty {
-            if mayBeDense { dense = tallies.open() }
-            for value in values { record(value, tallies: &tallies) }
+        if dense < 0 {
+            figures.count &+= 1
+            if values.count < exactLimit {
+                values.append(rtt)
+                return
+            }
+            if histogram.isEmpty {
+                if mayBeDense { dense = tallies.open() }
+                for value in values { record(value, tallies: &tallies) }
+            }
         }
         record(rtt, tallies: &tallies)
     }

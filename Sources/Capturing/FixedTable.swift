@@ -51,12 +51,9 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 
     private static var hugePage: Int { 2 << 20 }
 
-    /// A hint that the element's bytes from `offset` on are needed soon; an index outside is passed over.
+    /// A hint that the element's first line is needed soon; an index outside is passed over.
     @inline(__always)
-    func prefetch(_ index: Int, offset: Int = 0) {
-        guard UInt(bitPattern: index) < UInt(bitPattern: count) else { return }
-        unsafe taut_prefetch(UnsafeRawPointer(base + index) + offset)
-    }
+    func prefetch(_ index: Int) { prefetchLines(index, count: 1) }
 
     /// The same for the first lines of the element, of 64 bytes each.
     @inline(__always)

@@ -1,7 +1,8 @@
 // Packets on the way from the ring to the flow table, so that the memory they need is there when they are looked at.
 //
-// libpcap lends a record until the next one only, so a batch keeps a copy of it. What is looked up ahead is a hint: an
-// earlier packet of the batch may open or remove the entry, so each packet is looked up again in its turn.
+// libpcap lends a record until the next one only, so a batch keeps what a segment's header says and a copy of its payload,
+// or of the record where it is no segment. What is looked up ahead is a hint: an earlier packet of the batch may open or
+// remove the entry, so each packet's key is held against it in its turn.
 
 internal import Glibc
 internal import Wire
@@ -28,7 +29,7 @@ struct PacketBatch: ~Copyable {
     static var byteCapacity: Int { 16_384 }
 
     var waiting: FixedTable<WaitingPacket> = FixedTable(zeroed: PacketBatch.capacity)
-    /// The packets without a place, each at its position.
+    /// The packets that are no segments, each at its position.
     var others: FixedTable<DissectedPacket> = FixedTable(zeroed: PacketBatch.capacity)
     private var bytes: FixedTable<UInt8> = FixedTable(zeroed: PacketBatch.byteCapacity)
     private var used = 0
@@ -96,19 +97,12 @@ extension CaptureEngine {
     @inline(__always)
     var isBatched: Bool { flows.counters.active >= batchThreshold || !batch.isEmpty }
 
-    /// Whether a packet can wait, which takes the batch to its end where that is full. One that fits no batch cannot.
-    @inline(__always)
-    mutating func makesRoom(_ size: Int) -> Bool {
-        if batch.hasRoom(size) { return true }
-        flush()
-        return batch.hasRoom(size)
-    }
-
-    /// Lets a segment wait for its batch, of which it lies in the next place.
+    /// Lets a segment wait for its batch, of which it lies in the next place. One that fits no batch is taken at once,
+    /// after those that wait.
     @inline(__always)
     mutating func enqueue(_ packet: UnsafeMutablePointer<WaitingPacket>, payload: RawSpan) {
         guard batch.hasRoom(payload.byteCount) else {
-            // Those that wait come first, and then there is room, or it fits no batch.
+            // Its place is another one once the batch is empty.
             let segment = unsafe packet.pointee.segment
             flush()
             let place = unsafe batch.next
@@ -125,11 +119,14 @@ extension CaptureEngine {
         if batch.isFull { flush() }
     }
 
-    /// Lets a packet that is no segment wait for its batch.
+    /// Likewise a packet that is no segment.
     mutating func enqueue(_ packet: DissectedPacket, record: RawSpan) {
-        guard makesRoom(record.byteCount) else {
-            take(packet, record: record)
-            return
+        if !batch.hasRoom(record.byteCount) {
+            flush()
+            guard batch.hasRoom(record.byteCount) else {
+                take(packet, record: record)
+                return
+            }
         }
         batch.others[batch.count] = packet
         batch.add(record, isSegment: false)

@@ -38,16 +38,14 @@ public struct IPv4Packet: ~Escapable {
         self.bytes = bytes
     }
 
-    /// The same for a whole datagram, or what its sender left to the card, whose header has no options: nil for others
-    /// as well.
+    /// The same for a whole datagram that tells its length and whose header has no options; fails for others as well.
     @inlinable @inline(__always)
     @_lifetime(copy bytes)
     public init?(plain bytes: RawSpan) {
         guard bytes.byteCount >= IPv4Packet.minimumHeaderLength, bytes.byte(at: IPv4Field.versionAndLength) == 0x45,
             bytes.bigEndian16(at: IPv4Field.flagsAndOffset) & 0x3FFF == 0
         else { return nil }
-        let total = Int(bytes.bigEndian16(at: IPv4Field.totalLength))
-        guard total == 0 || total >= IPv4Packet.minimumHeaderLength else { return nil }
+        guard bytes.bigEndian16(at: IPv4Field.totalLength) >= IPv4Packet.minimumHeaderLength else { return nil }
         self.bytes = bytes
     }
 
