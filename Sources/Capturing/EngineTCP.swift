@@ -86,7 +86,7 @@ extension CaptureEngine {
             index = -1
         }
         if index < 0 {
-            index = unsafe openFlow(packet.pointee.segment)
+            index = unsafe openFlow(packet)
             guard index >= 0 else { return }
         }
         if unsafe duplicates.isDuplicate(
@@ -117,7 +117,9 @@ extension CaptureEngine {
     @inline(__always)
     private mutating func find(_ packet: UnsafeMutablePointer<WaitingPacket>, hint: Int) -> Int {
         let likely = hint >= 0 ? hint : unsafe flows.candidate(packet.pointee.segment.hash)
-        if likely >= 0, flows[likely].has(.inUse), unsafe flows[likely].key.equals(packet.pointee.segment.key) {
+        // Not in its first bucket.
+        if likely < 0 { return unsafe flows.findElsewhere(packet.pointee.segment.key, hash: packet.pointee.segment.hash) }
+        if flows[likely].has(.inUse), unsafe flows[likely].key.equals(packet.pointee.segment.key) {
             // No key is twice in the table.
             return likely
         }
@@ -137,18 +139,20 @@ extension CaptureEngine {
         drop(captured < length ? .truncated : .malformed)
     }
 
-    private mutating func openFlow(_ segment: PlacedSegment) -> Int {
-        if segment.input.has(TCPInput.rst) {
+    @inline(never)
+    private mutating func openFlow(_ packet: UnsafeMutablePointer<WaitingPacket>) -> Int {
+        if unsafe packet.pointee.segment.input.has(TCPInput.rst) {
             drop(.noFlow)
             return -1
         }
-        let index = flows.insert(segment.key, hash: segment.hash, now: nowSeconds, pool: &pool)
+        let index = unsafe flows.insert(
+            packet.pointee.segment.key, hash: packet.pointee.segment.hash, now: nowSeconds, pool: &pool)
         guard index >= 0 else {
             drop(.tableFull)
             return -1
         }
         findings.counters.flows &+= 1
-        let ports = segment.key.ports
+        let ports = unsafe packet.pointee.segment.key.ports
         if ports &>> 16 == CaptureEngine.dnsPort || ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)
         } else {

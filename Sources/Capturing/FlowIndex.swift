@@ -52,6 +52,12 @@ struct FlowIndex: ~Copyable {
 
         var isEmpty: Bool { bits == 0 }
         var count: Int { bits.nonzeroBitCount }
+        /// Without the count, for which older processors have no instruction.
+        @inline(__always)
+        var isMoreThanTwo: Bool {
+            let withoutOne = bits & (bits &- 1)
+            return withoutOne & (withoutOne &- 1) != 0
+        }
         /// 0...7; 8 where there is none.
         @inline(__always)
         var first: Int { bits.trailingZeroBitCount &>> 3 }

@@ -62,9 +62,10 @@ struct FlowTable: ~Copyable {
 
     @inline(__always)
     func hashed(_ key: FlowKey) -> UInt64 {
-        let low = UInt64(key.ports) &<< 32 | UInt64(key.scope)
-        return key.scope & FlowKey.ipv6 == 0
-            ? hash.hash(key.low0, key.low1, low) : hash.hash(key.high0, key.low0, key.high1, key.low1, low)
+        // Both addresses of IPv4 fit into one word.
+        key.scope & FlowKey.ipv6 == 0
+            ? hash.hash(key.low0 &<< 32 | key.low1, key.rest)
+            : hash.hash(key.high0, key.low0, key.high1, key.low1, key.rest)
     }
 
     /// A hint that the key with this hash will be looked up soon.
@@ -100,6 +101,12 @@ struct FlowTable: ~Copyable {
         let first = FlowIndex.bucket(hash)
         let found = search(first, hash, key: key)
         return found >= 0 ? found : search(buckets.alternative(first, hash), hash, key: key)
+    }
+
+    /// The same for a key that is not in the first of its buckets.
+    @inline(never)
+    func findElsewhere(_ key: FlowKey, hash: UInt64) -> Int {
+        search(buckets.alternative(FlowIndex.bucket(hash), hash), hash, key: key)
     }
 
     @inline(__always)
@@ -157,7 +164,7 @@ struct FlowTable: ~Copyable {
     ) -> (bucket: UInt32, slot: Int)? {
         let first = FlowIndex.bucket(hash)
         let inFirst = buckets.free(first)
-        if inFirst.count > 2 { return (first, inFirst.first) }
+        if inFirst.isMoreThanTwo { return (first, inFirst.first) }
         let second = buckets.alternative(first, hash)
         let inSecond = buckets.free(second)
         let isFirst = inFirst.count >= inSecond.count

@@ -26,16 +26,14 @@ struct KeyedHash: Sendable {
         return product.high ^ product.low
     }
 
+    /// One step alone, for what is asked for every packet and waited for.
+    @inline(__always)
+    func hash(_ a: UInt64, _ b: UInt64) -> UInt64 { KeyedHash.mix(a ^ seed0, b ^ seed1) }
+
     @inline(__always)
     func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64) -> UInt64 {
         let first = KeyedHash.mix(a ^ seed0, b ^ seed1)
         return KeyedHash.mix(first ^ c, seed2 ^ first &>> 32)
-    }
-
-    @inline(__always)
-    func hash(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64) -> UInt64 {
-        let first = KeyedHash.mix(a ^ seed0, b ^ seed1)
-        return KeyedHash.mix(first ^ d, c ^ seed2)
     }
 
     @inline(__always)

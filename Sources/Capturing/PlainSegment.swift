@@ -46,8 +46,7 @@ struct PlainSegment {
             segment.key.low0 = first &>> 16
             segment.key.high1 = 0
             segment.key.low1 = second &>> 16
-            segment.key.ports = UInt32(truncatingIfNeeded: first) &<< 16 | UInt32(truncatingIfNeeded: second & 0xFFFF)
-            segment.key.scope = 0
+            segment.key.rest = first &<< 48 | (second & 0xFFFF) &<< 32
         } else if frame.type == .ipv6 {
             guard let packet = IPv6Packet(rest), packet.nextHeader == .tcp, packet.payloadLength >= 4
             else { return nil }
@@ -70,7 +69,7 @@ extension FlowKey {
     mutating func fill(
         source: IPAddress, sourcePort: UInt16, destination: IPAddress, destinationPort: UInt16, interface: UInt32
     ) -> Int {
-        scope = interface | (source.isIPv6 ? FlowKey.ipv6 : 0)
+        let scope = UInt64(interface | (source.isIPv6 ? FlowKey.ipv6 : 0))
         let sourceIsLower: Bool
         if source.high != destination.high {
             sourceIsLower = source.high < destination.high
@@ -84,14 +83,14 @@ extension FlowKey {
             low0 = source.low
             high1 = destination.high
             low1 = destination.low
-            ports = UInt32(sourcePort) &<< 16 | UInt32(destinationPort)
+            rest = UInt64(sourcePort) &<< 48 | UInt64(destinationPort) &<< 32 | scope
             return 0
         }
         high0 = destination.high
         low0 = destination.low
         high1 = source.high
         low1 = source.low
-        ports = UInt32(destinationPort) &<< 16 | UInt32(sourcePort)
+        rest = UInt64(destinationPort) &<< 48 | UInt64(sourcePort) &<< 32 | scope
         return 1
     }
 }

@@ -185,7 +185,7 @@ import Wire
             var key = FlowKey()
             key.low0 = dice.next() >> 32
             key.low1 = dice.next() >> 32
-            key.ports = UInt32(truncatingIfNeeded: dice.next())
+            key.rest = dice.next() & ~0xFFFF_FFFF
             let index = table.insert(key, now: UInt32(offered / 10_000), pool: &pool)
             offered += 1
             if index >= 0, dice.next() % 2 == 0 { table.establish(index, pool: &pool) }
@@ -206,7 +206,7 @@ import Wire
             // Equal low bits everywhere, the worst for a hash that only masks.
             key.low0 = UInt64(number) << 16
             key.low1 = UInt64(number) << 16
-            key.ports = 443 << 16
+            key.rest = 443 << 48
             let index = table.insert(key, now: 1, pool: &pool)
             #expect(index >= 0)
             table.establish(index, pool: &pool)

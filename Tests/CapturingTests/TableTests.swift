@@ -13,7 +13,7 @@ import Wire
         var key = FlowKey()
         key.low0 = UInt64(0x0A00_0000 + number)
         key.low1 = 0xC000_0209
-        key.ports = 40_000 << 16 | port
+        key.rest = 40_000 << 48 | UInt64(port) << 32
         return key
     }
 
