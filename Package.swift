@@ -62,6 +62,8 @@ let package = Package(
     targets: [
         // Layer 0: C headers that `import Glibc` does not expose.
         .target(name: "CLinux"),
+        // fread(3) for libpcap's savefiles; in force in the programs that link it.
+        .target(name: "CSavefile"),
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -99,7 +101,7 @@ let package = Package(
 
         // Layer 6: the programs.
         program("tautd", ["DaemonKit", arguments]),
-        program("taut", ["CommandKit"]),
+        program("taut", ["CommandKit", "CSavefile"]),
 
         // The lab and the builders of test data; never linked into a program.
         .target(
@@ -114,15 +116,19 @@ let package = Package(
             exclude: ["README.md", "cold.sh", "linear.sh", "peers.sh", "stall.sh", "timing.sh"], swiftSettings: relaxed),
         // The engine alone, for `make bench-check`.
         .executableTarget(
-            name: "tautbench", dependencies: ["Capturing", "Model", "Statistics"], path: "Benchmarks/tautbench",
-            swiftSettings: relaxed),
+            name: "tautbench", dependencies: ["Capturing", "Model", "Statistics", "CSavefile"],
+            path: "Benchmarks/tautbench", swiftSettings: relaxed),
 
         tests("WireTests", ["Wire", "TestSupport"]),
         tests("StatisticsTests", ["Statistics"]),
         tests("ModelTests", ["Model", "Wire", "Statistics"]),
         tests("LinuxSystemTests", ["LinuxSystem", "TestSupport", "CLinux"]),
         tests("ProbingTests", ["Probing", "TestSupport", "Model", "LinuxSystem", "Wire", "CLinux"]),
-        tests("CapturingTests", ["Capturing", "TestSupport", "Model", "LinuxSystem", "Wire", "Statistics"]),
+        tests(
+            "CapturingTests",
+            [
+                "Capturing", "TestSupport", "Model", "LinuxSystem", "Wire", "Statistics", "CLinux", "CSavefile",
+            ]),
         tests(
             "StoringTests", ["Storing", "Model", "LinuxSystem", "Statistics", "Wire", "storebench", grdb],
             resources: [.copy("Fixtures")]),
