@@ -118,7 +118,9 @@ extension CaptureEngine {
     private mutating func find(_ packet: UnsafeMutablePointer<WaitingPacket>, hint: Int) -> Int {
         let likely = hint >= 0 ? hint : unsafe flows.candidate(packet.pointee.segment.hash)
         // Not in its first bucket.
-        if likely < 0 { return unsafe flows.findElsewhere(packet.pointee.segment.key, hash: packet.pointee.segment.hash) }
+        if likely < 0 {
+            return unsafe flows.findElsewhere(packet.pointee.segment.key, hash: packet.pointee.segment.hash)
+        }
         if flows[likely].has(.inUse), unsafe flows[likely].key.equals(packet.pointee.segment.key) {
             // No key is twice in the table.
             return likely
