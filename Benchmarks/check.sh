@@ -48,7 +48,7 @@ for flows in 16 60000 1000000; do
     empty_two=$(instructions "$work/emptyloop" "$work/two.pcap")
     all=$(((two - one) / packets))
     empty=$(((empty_two - empty_one) / packets))
-    echo "flows $flows: $all instructions a packet, $empty of them libpcap's"
+    echo "flows $flows: $all instructions a packet; libpcap's empty loop takes $empty"
     hold "instructions-$flows" $((all - empty))
 done
 
