@@ -9,6 +9,10 @@ extension TCPConnection {
     mutating func noteMissing(_ input: TCPInput, of owner: Int, findings: inout TCPFindings) {
         let acknowledgement = input.acknowledgement
         let seen = sides[owner].nextSequence
+        if sides[owner].has(.isGapOfJoin), sides[owner].gapEnd == seen, acknowledgement == seen &+ 1 {
+            // Of a side that has sent no data yet: the answer to its keepalive (RFC 9293, 3.8.4).
+            return
+        }
         // What lay before the first packet seen is nobody's loss.
         let hasHole =
             sides[owner].has(.hasGap) && !sides[owner].has(.isGapOfJoin) && !sides[owner].has(.isGapCounted)

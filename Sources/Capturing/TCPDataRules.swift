@@ -92,6 +92,11 @@ extension TCPConnection {
             }
         }
         if newEcho { countPureEcho(input, owner: owner, findings: &findings) }
+        if input.has(TCPInput.selectiveBlock) {
+            // After a loss the block may be an old one whose own report was lost (RFC 2018, 4): noted, not timed.
+            takeSelective(
+                input, of: owner, isTimed: !sides[owner].has(.hasLoss), pool: &pool, findings: &findings)
+        }
         finishAcknowledgement(acknowledgement, owner: owner)
     }
 
@@ -146,9 +151,13 @@ extension TCPConnection {
         guard
             sides[owner].flags.rawValue
                 & (TCPDirection.Flags.hasLoss.rawValue | TCPDirection.Flags.hasGap.rawValue
-                    | TCPDirection.Flags.awaitsKeepalive.rawValue) != 0
+                    | TCPDirection.Flags.awaitsKeepalive.rawValue | TCPDirection.Flags.hasSelective.rawValue) != 0
         else { return }
         sides[owner].flags.remove(.awaitsKeepalive)
+        // An edge that was acknowledged would seem to lie ahead once the numbers have gone half round.
+        if sides[owner].has(.hasSelective), !isAfter(sides[owner].newestSelective, acknowledgement) {
+            sides[owner].flags.remove(.hasSelective)
+        }
         if sides[owner].has(.hasLoss), !isAfter(sides[owner].lossEnd, acknowledgement) {
             sides[owner].flags.remove(.hasLoss)
         }
@@ -164,7 +173,9 @@ extension TCPConnection {
     private mutating func takeRepeatedAcknowledgement(
         _ input: TCPInput, of owner: Int, newEcho: Bool, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
-        if input.has(TCPInput.selectiveBlock) { takeSelective(input, of: owner, pool: &pool, findings: &findings) }
+        if input.has(TCPInput.selectiveBlock) {
+            takeSelective(input, of: owner, isTimed: true, pool: &pool, findings: &findings)
+        }
         if newEcho {
             if sides[owner].copies != 0, let age = copyAge(of: owner, input: input, pool: &pool) {
                 sample(
@@ -188,9 +199,10 @@ extension TCPConnection {
         }
     }
 
-    /// The first block holds the segment that caused it; only a new right edge above the acknowledgement counts.
+    /// The first block holds the segment that caused it; only a new right edge above the acknowledgement counts. One
+    /// that is not timed gives no sample later either, when it is told of once more.
     private mutating func takeSelective(
-        _ input: TCPInput, of owner: Int, pool: inout SegmentPool, findings: inout TCPFindings
+        _ input: TCPInput, of owner: Int, isTimed: Bool, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
         let right = input.selectiveRight
         guard isAfter(input.selectiveLeft, input.acknowledgement), isAfter(right, input.selectiveLeft),
@@ -205,7 +217,7 @@ extension TCPConnection {
             record.set(SegmentRecord.spent)
             return false
         }
-        if let age {
+        if let age, isTimed {
             sample(
                 .tcpData, towards: input.sender, method: .sack, rtt: age, requester: owner, findings: &findings)
         }

@@ -18,7 +18,7 @@ extension TCPConnection {
         let hasFin = input.has(TCPInput.fin)
         let length = input.payload &+ (hasFin ? 1 : 0)
         let start = input.sequence
-        if !sides[sender].has(.isKnown) { join(sender, at: start) }
+        if !sides[sender].has(.isKnown) { join(input) }
         let isStamp = takeTimestamp(input, length: length)
         if length == 0 {
             observeEmpty(input, findings: &findings)
@@ -30,9 +30,10 @@ extension TCPConnection {
             append(input, end: start &+ length, isStamp: isStamp, pool: &pool, findings: &findings)
             sides[sender].nextSequence = start &+ length
         } else if input.payload == 1, !hasFin, distance == -1,
-            sides[sender].highestAcknowledged == sides[sender].nextSequence
+            sides[sender].highestAcknowledged == sides[sender].nextSequence || sides[1 &- sender].has(.isWindowZero)
         {
-            // One byte of what is acknowledged already, just below the next: a keepalive (RFC 9293, 3.8.4).
+            // One byte just below the next: of what is acknowledged already, a keepalive (RFC 9293, 3.8.4); to a closed
+            // window, a probe once more (3.8.6.1), of which nothing was lost.
             sendKeepalive(input)
         } else {
             observeOld(input, end: start &+ length, isStamp: isStamp, pool: &pool, findings: &findings)
@@ -41,7 +42,15 @@ extension TCPConnection {
     }
 
     /// The first packet of a side that has no SYN.
-    private mutating func join(_ sender: Int, at start: UInt32) {
+    private mutating func join(_ input: TCPInput) {
+        let sender = input.sender
+        var start = input.sequence
+        if input.payload <= 1, !input.has(TCPInput.fin), sides[1 &- sender].has(.isSeen),
+            sides[sender].highestAcknowledged == start &+ 1
+        {
+            // A keepalive, since its byte is acknowledged already.
+            start = start &+ 1
+        }
         sides[sender].nextSequence = start
         // Acknowledgements of the other side may have been seen before, and then they hold.
         if !sides[1 &- sender].has(.isSeen) || isAfter(sides[sender].highestAcknowledged, start)
