@@ -35,8 +35,11 @@ struct DNSStream: BitwiseCopyable {
     var generation: UInt32 = 0
     var lastSeen: UInt32 = 0
     var nextSequence: UInt32 = 0
+    /// Where the side's data begins by its SYN; nil where that was not seen. Ports used anew begin elsewhere.
+    var origin: UInt32?
     /// Bytes of the length field taken: 0...2.
     var lengthBytes: UInt8 = 0
+    /// Where messages begin is not known until a segment shows it.
     var isLost: UInt8 = 0
     var messageLength: UInt16 = 0
     var taken: UInt16 = 0
@@ -63,13 +66,19 @@ struct DNSStreamTable: ~Copyable {
     func message(_ position: Int) -> DNSPrefix { messages[position] }
 
     /// Where a stream lives, with whether it begins with this segment.
-    private mutating func open(flow: Int, side: Int, generation: UInt32, now: UInt32) -> (index: Int, isNew: Bool) {
+    private mutating func open(
+        flow: Int, side: Int, generation: UInt32, origin: UInt32?, now: UInt32
+    ) -> (index: Int, isNew: Bool) {
         let owner = UInt32(truncatingIfNeeded: flow &* 2 &+ side &+ 1)
         let base = Int((owner &* 0x9E37_79B1) &>> 16) % (DNSStreamTable.count / DNSStreamTable.ways)
         let first = base * DNSStreamTable.ways
         var place = first
         for index in first..<first + DNSStreamTable.ways {
             if streams[index].owner == owner, streams[index].generation == generation {
+                guard streams[index].origin == origin else {
+                    place = index
+                    break
+                }
                 streams[index].lastSeen = now
                 return (index, false)
             }
@@ -83,28 +92,46 @@ struct DNSStreamTable: ~Copyable {
         streams[place].owner = owner
         streams[place].generation = generation
         streams[place].lastSeen = now
+        streams[place].origin = origin
         return (place, true)
+    }
+
+    /// Whether a message is likely to begin with these bytes: one of this direction, with one question.
+    ///
+    /// A stream that is joined in its middle, or lost, begins anywhere in a message. Of a length field that was sent
+    /// alone nothing more can be asked.
+    private static func mayBegin(_ payload: RawSpan, isFromServer: Bool) -> Bool {
+        guard payload.byteCount >= 2, Int(payload.bigEndian16(at: 0)) >= DNSMessage.headerLength else { return false }
+        guard payload.byteCount > 2 else { return true }
+        guard let message = DNSMessage(payload.suffix(from: 2)) else { return false }
+        return message.isResponse == isFromServer && message.opcode == 0 && message.questionCount == 1
     }
 
     /// Takes a segment's payload (`length` bytes by the headers, as many as captured in `payload`); the messages that it
     /// completes are `message(_:)` until the next segment.
     mutating func take(
-        flow: Int, side: Int, generation: UInt32, now: UInt32, sequence: UInt32, length: Int, payload: RawSpan
+        flow: Int, side: Int, generation: UInt32, origin: UInt32?, isFromServer: Bool, now: UInt32, sequence: UInt32,
+        length: Int, payload: RawSpan
     ) {
         messageCount = 0
-        let (index, isNew) = open(flow: flow, side: side, generation: generation, now: now)
-        if isNew { streams[index].nextSequence = sequence }
-        guard streams[index].isLost == 0 else { return }
+        let (index, isNew) = open(flow: flow, side: side, generation: generation, origin: origin, now: now)
+        if isNew {
+            streams[index].nextSequence = origin ?? sequence
+            streams[index].isLost = origin == nil ? 1 : 0
+        }
         let skip = Int(Int32(bitPattern: streams[index].nextSequence &- sequence))
         if skip >= length { return }
-        if skip < 0 {
+        if skip < 0 || streams[index].isLost != 0 {
             // A segment is missing: the boundaries are lost unless a message begins with this one.
-            streams[index].lengthBytes = 0
-            streams[index].taken = 0
-            guard payload.byteCount >= 2, Int(payload.bigEndian16(at: 0)) == length &- 2 else {
-                lose(index)
+            guard skip <= 0, DNSStreamTable.mayBegin(payload, isFromServer: isFromServer) else {
+                if streams[index].isLost == 0 { lose(index) }
+                streams[index].nextSequence = sequence &+ UInt32(truncatingIfNeeded: length)
                 return
             }
+            streams[index].isLost = 0
+            streams[index].lengthBytes = 0
+            streams[index].messageLength = 0
+            streams[index].taken = 0
         }
         streams[index].nextSequence = sequence &+ UInt32(truncatingIfNeeded: length)
         var offset = max(skip, 0)

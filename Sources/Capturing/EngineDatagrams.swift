@@ -75,7 +75,14 @@ extension CaptureEngine {
             message, time: time, client: isResponse ? destination : source,
             clientPort: isResponse ? destinationPort : sourcePort, server: isResponse ? source : destination,
             serverPort: isResponse ? sourcePort : destinationPort, scope: scope, isOverTCP: isOverTCP)
-        if isResponse { return takeReply(transaction, at: time, reply: TransactionReply(dns: message)) }
+        if isResponse {
+            var reply = transaction
+            // A server that could not read the query may leave the question out (RFC 1035, 4.1.1, format error).
+            if message.question == 0, let query = transactions.query(answeredBy: transaction) {
+                reply.fingerprint = query
+            }
+            return takeReply(reply, at: time, reply: TransactionReply(dns: message))
+        }
         takeRequest(transaction)
         return false
     }
@@ -90,8 +97,11 @@ extension CaptureEngine {
         transaction.serverPort = serverPort
         if isOverTCP { transaction.flags = .overTCP }
         fill(&transaction, client: client, server: server, scope: scope, time: time)
-        transaction.fingerprint = fingerprint(
-            transaction, UInt64(message.id) | (isOverTCP ? 1 &<< 16 : 0), message.question)
+        transaction.identifier = message.id
+        let small = UInt64(message.id) | (isOverTCP ? 1 &<< 16 : 0)
+        let set = fingerprint(transaction, small, 0) & TransactionTable.setBits
+        transaction.fingerprint =
+            fingerprint(transaction, small, message.question) & ~TransactionTable.setBits | set
         return transaction
     }
 
@@ -118,7 +128,11 @@ extension CaptureEngine {
 
     /// Notes a request, or counts it as one that came by before.
     mutating func takeRequest(_ transaction: Transaction) {
-        if case .duplicate = transactions.request(transaction) { duplicatePackets &+= 1 }
+        switch transactions.request(transaction) {
+        case .duplicate: duplicatePackets &+= 1
+        case .late(let old): reportTimeout(old)
+        case .new, .again, .part: break
+        }
     }
 
     /// Matches a reply; true where it ended a request with a time. `transaction` is as its request would have been.

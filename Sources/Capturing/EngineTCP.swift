@@ -275,14 +275,19 @@ extension CaptureEngine {
         let sender = input.sender
         let sides = (address(sender, of: index), address(1 &- sender, of: index))
         let ports = (port(sender, of: index), port(1 &- sender, of: index))
+        let hasSyn = flows[index].has(sender == flows[index].client ? .synSeen : .answerSeen)
+        let isn = sender == flows[index].client ? flows[index].handshake.clientISN : flows[index].handshake.serverISN
+        // Between two ports of the protocol, whoever opened the connection asks.
+        let isServer = ports.0 == ports.1 ? sender != flows[index].client : UInt32(ports.0) == CaptureEngine.dnsPort
         streams.take(
-            flow: index, side: sender, generation: flows[index].generation, now: nowSeconds,
+            flow: index, side: sender, generation: flows[index].generation, origin: hasSyn ? isn &+ 1 : nil,
+            isFromServer: isServer, now: nowSeconds,
             sequence: input.has(TCPInput.syn) ? input.sequence &+ 1 : input.sequence, length: Int(input.payload),
             payload: payload)
         for position in 0..<streams.messageCount {
             // A copy, since handling it uses the engine.
             let message = streams.message(position)
-            guard let summary = DNSSummary(message.bytes, hash: hash) else { continue }
+            guard let summary = DNSSummary(message.bytes, hash: hash), summary.isResponse == isServer else { continue }
             let isMatched = takeDNS(
                 summary, time: input.time, source: sides.0, sourcePort: ports.0, destination: sides.1,
                 destinationPort: ports.1, scope: scope, isOverTCP: true)

@@ -73,6 +73,8 @@ struct Transaction: BitwiseCopyable {
     /// The type of an IKE exchange; 0 for everything else.
     var exchange: UInt8 = 0
     var cause = FailureCause.none
+    /// Of a DNS message.
+    var identifier: UInt16 = 0
     /// Parts of the request and of the reply that were seen, a bit each; 0 for what is not sent in parts.
     var requestParts: UInt32 = 0
     var replyParts: UInt32 = 0
@@ -84,6 +86,14 @@ struct Transaction: BitwiseCopyable {
     var generation: UInt32 = 0
 
     func has(_ flag: Flags) -> Bool { flags.contains(flag) }
+
+    /// Whether both are DNS with the same parties and identifier.
+    func isDNS(like other: Transaction) -> Bool {
+        kind == .dns && other.kind == .dns && identifier == other.identifier && flags == other.flags
+            && clientPort == other.clientPort && serverPort == other.serverPort && scope == other.scope
+            && clientLow == other.clientLow && clientHigh == other.clientHigh && serverLow == other.serverLow
+            && serverHigh == other.serverHigh
+    }
 }
 
 /// What a reply is the reply to.
@@ -105,6 +115,8 @@ enum RequestMatch {
     case duplicate
     /// Another part of a request that is known.
     case part
+    /// New, in the place of one that had waited too long and was not told of yet.
+    case late(Transaction)
 }
 
 /// A set-associative table: eight places a request, the oldest gives way (counted where it still waited).
@@ -132,6 +144,9 @@ struct TransactionTable: ~Copyable {
         self.limit = limit
     }
 
+    /// The bits of a fingerprint that say in which set a request lives; those of a DNS query leave its question out.
+    static var setBits: UInt64 { 0xFFFF_FFFF &<< 20 }
+
     private func base(_ fingerprint: UInt64) -> Int {
         (Int(truncatingIfNeeded: fingerprint &>> 20) & setMask) * TransactionTable.ways
     }
@@ -148,17 +163,21 @@ struct TransactionTable: ~Copyable {
                     entries[way] = transaction
                     return .new
                 }
-                if isLate(entries[way], at: transaction.first) {
-                    evicted &+= 1
-                    entries[way] = transaction
-                    return .new
-                }
+                if isLate(entries[way], at: transaction.first) { return replace(way, transaction) }
                 return repeatRequest(way, transaction)
             }
             if rank(entries[way]) < rank(entries[place]) { place = way }
         }
-        if entries[place].state == Transaction.State.waiting { evicted &+= 1 }
+        return replace(place, transaction)
+    }
+
+    /// Puts a new request in another's place.
+    private mutating func replace(_ place: Int, _ transaction: Transaction) -> RequestMatch {
+        let old = entries[place]
         entries[place] = transaction
+        guard old.state == Transaction.State.waiting else { return .new }
+        if isLate(old, at: transaction.first) { return .late(old) }
+        evicted &+= 1
         return .new
     }
 
@@ -223,6 +242,25 @@ struct TransactionTable: ~Copyable {
             return way
         }
         return nil
+    }
+
+    /// The fingerprint of the DNS query that an answer without its question belongs to (`reply`, as its query would have
+    /// been noted); nil where more than one waits, or none and none has been answered.
+    func query(answeredBy reply: Transaction) -> UInt64? {
+        let base = base(reply.fingerprint)
+        var waiting: UInt64?
+        var answered: UInt64?
+        for way in base..<base + TransactionTable.ways
+        where entries[way].state != Transaction.State.free && entries[way].isDNS(like: reply) {
+            if entries[way].state != Transaction.State.waiting {
+                answered = entries[way].fingerprint
+            } else if waiting != nil {
+                return nil
+            } else {
+                waiting = entries[way].fingerprint
+            }
+        }
+        return waiting ?? answered
     }
 
     /// Notes that a request that waits was sent again; nothing where none waits.
