@@ -73,12 +73,12 @@ extension CaptureEngine {
             guard isOpening else { return false }
             index = quic.open(key)
             begin(index, packet, datagram.sourcePort, datagram.destinationPort)
-        } else if quic[index].phase == QUICConnection.Phase.answered, isOpening,
+        } else if quic[index].phase != QUICConnection.Phase.restarted, isOpening,
             !quic[index].client.equals(header.sourceID), !quic[index].original.equals(header.destinationID)
         {
-            // The ports were used anew for another connection.
+            // The ports are used for another connection; of those that share them, the newest is followed.
             closeHello(index)
-            quic[index] = QUICConnection()
+            quic.restart(index)
             begin(index, packet, datagram.sourcePort, datagram.destinationPort)
         }
         quic[index].lastSeen = nowSeconds

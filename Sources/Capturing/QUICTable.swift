@@ -109,6 +109,12 @@ struct QUICTable: ~Copyable {
         return place
     }
 
+    /// Empties a connection's entry for another one with the same ports; one that still waits is given up.
+    mutating func restart(_ index: Int) {
+        if entries[index].phase == QUICConnection.Phase.waiting { evicted &+= 1 }
+        entries[index] = QUICConnection()
+    }
+
     private func rank(_ index: Int) -> UInt64 {
         let isAnswered = entries[index].phase == QUICConnection.Phase.answered
         return (isAnswered ? 1 &<< 32 : 0) | UInt64(entries[index].lastSeen)

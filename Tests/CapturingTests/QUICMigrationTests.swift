@@ -52,6 +52,25 @@ import Wire
         return builder
     }
 
+    /// One socket may hold several connections to a server: the second's answer is not waited for in the first's name.
+    @Test func anotherConnectionOnPortsThatStillWaitIsTimed() throws {
+        let second = QUICBuilder(
+            original: [1, 1, 2, 2, 3, 3, 4, 4], client: [6, 6, 6, 6], server: [7, 7, 7, 7, 7, 7, 7, 7])
+        var builder = PacketBuilder()
+        openInitial(&builder, from: home)
+        builder.udp(
+            5_000, fromClient: true, payload: second.clientInitial(number: 0, frames: QUICBuilder.crypto(hello)),
+            endpoints: home)
+        builder.udp(5_030, fromClient: false, payload: second.handshake(fromServer: true), endpoints: home)
+        builder.udp(5_050, fromClient: true, payload: second.handshake(fromServer: false), endpoints: home)
+        let analysis = try Analysis(builder)
+        #expect(
+            analysis.lines == [
+                "quic_handshake server transaction 30.0", "quic_handshake client transaction 20.0",
+            ])
+        #expect(analysis.report.rejected == ["no_room": 1])
+    }
+
     /// From another port these are packets of a connection whose handshake was not seen: counted, never timed. What the
     /// connection told before holds, and its end is no timeout.
     @Test func anotherPortInTheMiddleTellsNothingAndTakesNothingBack() throws {
