@@ -229,12 +229,16 @@ extension CaptureEngine {
             destination: address(1 &- requester, of: index),
             destinationPort: port(1 &- requester, of: index), interface: parties.interface,
             service: parties.service, notes: finding.notes)
-        if finding.rtt < 0 {
+        if finding.isUnanswered {
+            sample.outcome = .unanswered
+            sample.time = finding.lower
+            sample.retries = UInt16(clamping: finding.upper)
+        } else if finding.rtt < 0 {
             sample.outcome = .ambiguous
             sample.lower = finding.lower
             sample.upper = finding.upper
         }
-        emit(sample, parties: parties, failures: finding.kind == .tcpRefused ? 1 : 0)
+        emit(sample, parties: parties, failures: finding.kind == .tcpRefused || finding.isUnanswered ? 1 : 0)
     }
 
     private mutating func reportRetransmission(_ index: Int) {

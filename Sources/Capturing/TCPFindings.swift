@@ -72,11 +72,13 @@ struct TCPFinding {
     var kind: PassiveKind
     var side: PassiveSide
     var method: PassiveMethod
-    /// Nanoseconds; -1 where the copies cannot be told apart, with the bounds beside.
+    /// Nanoseconds; -1 where the copies cannot be told apart, with the bounds beside, or where no answer came.
     var rtt: Int64
+    /// Where no answer came, the time of the last copy, and how many came before it.
     var lower: Int64 = 0
     var upper: Int64 = 0
     var notes: SampleNotes = []
+    var isUnanswered = false
     /// Which side of the flow sent what was timed, 0 or 1.
     var requester: Int
 }

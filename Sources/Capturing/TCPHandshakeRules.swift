@@ -8,6 +8,9 @@ extension TCPConnection {
     /// How far a SYN may lie from the expected sequence number and still be a stray of the running connection.
     private static var strayWindow: Int32 { 1 << 20 }
 
+    /// Nanoseconds that a client waits for the answer to a SYN, at the least (RFC 6298, 2).
+    private static var leastPatience: Int64 { 1_000_000_000 }
+
     /// Nanoseconds after which an acknowledgement no longer tells a handshake's RTT: SYNs are given up before.
     private static var longestHandshake: Int64 { Int64(FlowTable.openingTimeout) * 1_000_000_000 }
 
@@ -25,6 +28,7 @@ extension TCPConnection {
         if has(.answerSeen) || sides[sender].has(.isKnown), !has(.isClosed), isStray(input) { return }
         if has(.hasClient) {
             // The ports are used anew: nothing of the old connection may be matched with the new one.
+            reportGivenUp(input, findings: &findings)
             restart(&pool)
             findings.counters.flows &+= 1
             sides[sender].flags.insert(.isSeen)
@@ -46,6 +50,19 @@ extension TCPConnection {
             start: start, end: start &+ input.payload, timestamp: input.timestampValue, time: input.time, flags: 0)
         _ = pool.append(record, to: &sides[sender].queue, limit: SegmentPool.queueLimit)
         sides[sender].nextSequence = start &+ input.payload
+    }
+
+    /// The client opens anew without an answer to its SYN.
+    ///
+    /// At once, it may be the same SYN with its number changed on the way (a firewall whose both sides are seen).
+    private func reportGivenUp(_ input: TCPInput, findings: inout TCPFindings) {
+        guard has(.synSeen), client == input.sender, input.time &- handshake.synLast >= TCPConnection.leastPatience,
+            flags.intersection([.answerSeen, .handshakeDone, .isClosed, .isUndeliverable]).isEmpty
+        else { return }
+        findings.add(
+            TCPFinding(
+                kind: .tcpHandshake, side: .server, method: .syn, rtt: -1, lower: handshake.synLast,
+                upper: Int64(max(handshake.synCount, 1) &- 1), isUnanswered: true, requester: input.sender))
     }
 
     /// Within a running connection's window a SYN with another number is answered by a challenge, not by a connection.

@@ -83,6 +83,24 @@ import Wire
         #expect(analysis.report.kinds.first?.p50 == nil)
     }
 
+    /// Case 20: the old connection's SYN is given up with its ports.
+    @Test func unansweredSynIsToldOfWhenItsPortsAreUsedAnew() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 77_000)
+        builder.tcp(1000, fromClient: true, .syn, seq: 77_000)
+        builder.opening(from: 60_000)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["tcp_handshake server syn unanswered [retries=1]"] + handshake)
+        #expect(analysis.samples.first?.time == PacketBuilder.start + .seconds(1))
+        #expect(analysis.report.flows == 2)
+        #expect(analysis.report.kinds.first?.failures == 1)
+        // The same SYN behind a firewall that changes its number.
+        var both = PacketBuilder()
+        both.tcp(-0.1, fromClient: true, .syn, seq: 77_000)
+        both.opening()
+        #expect(try Analysis(both).lines == handshake)
+    }
+
     @Test func finAfterAnUnansweredSynIsNoHandshake() throws {
         var builder = PacketBuilder()
         builder.tcp(0, fromClient: true, .syn, seq: 1000)
