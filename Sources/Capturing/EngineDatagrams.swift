@@ -22,7 +22,7 @@ struct DNSSummary: BitwiseCopyable {
         isResponse = message.isResponse
         isTruncated = message.isTruncated
         isEmpty = message.answerCount == 0
-        rcode = message.rcode
+        rcode = isResponse && isEmpty ? message.extendedRcode : message.rcode
         opcode = message.opcode
         question = message.questionKey(seed: hash.nameSeed) ?? 0
     }

@@ -24,6 +24,8 @@ public enum DNSType {
     public static let mx: UInt16 = 15
     public static let txt: UInt16 = 16
     public static let aaaa: UInt16 = 28
+    /// The pseudo-record of EDNS, RFC 6891.
+    public static let opt: UInt16 = 41
     /// RFC 9460.
     public static let svcb: UInt16 = 64
     public static let https: UInt16 = 65
@@ -41,7 +43,11 @@ public enum DNSRcode {
             "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
             "NOTAUTH", "NOTZONE",
         ]
-        return names.indices.contains(Int(rcode)) ? names[Int(rcode)] : "RCODE\(rcode)"
+        switch rcode {
+        case 16: return "BADVERS"
+        case 23: return "BADCOOKIE"
+        default: return names.indices.contains(Int(rcode)) ? names[Int(rcode)] : "RCODE\(rcode)"
+        }
     }
 }
 
@@ -70,6 +76,19 @@ public struct DNSMessage: ~Escapable {
     @inlinable public var isTruncated: Bool { flags & 0x0200 != 0 }
     /// The four bits of the header; EDNS has more of them elsewhere.
     @inlinable public var rcode: UInt8 { UInt8(truncatingIfNeeded: flags & 0xF) }
+    /// With the bits that EDNS adds (RFC 6891, 6.1.3), 255 at most; those of the header where the first 32 records hold
+    /// none. Allocates nothing.
+    public var extendedRcode: UInt8 {
+        let before = answerCount + authorityCount
+        guard additionalCount > 0, before < 32 else { return rcode }
+        var records = DNSRecords(bytes, questions: questionCount, count: before + additionalCount)
+        for position in 0..<32 {
+            guard let record = records.next() else { break }
+            guard position >= before, record.type == DNSType.opt else { continue }
+            return UInt8(clamping: Int(bytes.byte(at: record.fixed + 4)) << 4 | Int(rcode))
+        }
+        return rcode
+    }
     @inlinable public var questionCount: Int { Int(bytes.bigEndian16(at: DNSField.questionCount)) }
     @inlinable public var answerCount: Int { Int(bytes.bigEndian16(at: DNSField.answerCount)) }
     @inlinable public var authorityCount: Int { Int(bytes.bigEndian16(at: DNSField.authorityCount)) }

@@ -53,6 +53,26 @@ import Wire
         #expect(analysis.report.duplicates == 1)
     }
 
+    /// Case 41: of codes above 15, the header holds four bits only, which are those of another code.
+    @Test func codesOfEDNSGoByTheirOwnNames() throws {
+        var builder = PacketBuilder()
+        for (step, code) in [UInt8(16), 23, 0].enumerated() {
+            let at = Double(step) * 100
+            let id = UInt16(step)
+            let question = DNSQuestion(name: try #require(DNSName("a.example")), type: DNSType.a)
+            var answer = DNSReply(id: id, question: question, rcode: code & 0xF).write()
+            answer[11] = 1
+            answer += [0, 0, 41, 4, 208, code >> 4, 0, 0, 0, 0, 0]
+            builder.udp(at, fromClient: true, payload: try query(id))
+            builder.udp(at + 20, fromClient: false, payload: answer)
+        }
+        #expect(
+            try Analysis(builder).lines == [
+                "dns server transaction 20.0 [BADVERS]", "dns server transaction 20.0 [BADCOOKIE]",
+                "dns server transaction 20.0 [NODATA]",
+            ])
+    }
+
     /// Case 44: where two may be meant, neither is.
     @Test func answerWithoutAQuestionToOneOfTwoIsNobodys() throws {
         var builder = PacketBuilder()
