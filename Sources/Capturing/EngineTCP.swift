@@ -252,8 +252,15 @@ extension CaptureEngine {
         summary.add(key, retransmissions: 1, source: parties.service.source)
     }
 
-    /// A SYN that nobody answered, of an entry that is about to go.
+    /// A SYN that nobody answered, or a connection of which the other direction was never seen: of an entry that is about
+    /// to go.
     mutating func reportUnanswered(_ index: Int) {
+        // One or two packets do not tell.
+        if flows[index].packets > 2, flows[index].sides[0].has(.isSeen) != flows[index].sides[1].has(.isSeen),
+            !flows[index].has(.synSeen), !flows[index].has(.isOneSided)
+        {
+            findings.counters.oneSidedFlows &+= 1
+        }
         guard flows[index].has(.synSeen),
             flows[index].flags.intersection([.answerSeen, .handshakeDone, .isClosed, .isUndeliverable]).isEmpty
         else { return }

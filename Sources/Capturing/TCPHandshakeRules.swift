@@ -25,6 +25,12 @@ extension TCPConnection {
             findings.retransmitter = sender
             return
         }
+        if has(.answerSeen), !has(.synSeen), !has(.isClosed), client == sender,
+            sides[sender].nextSequence == input.sequence &+ 1
+        {
+            observeLateSyn(input, findings: &findings)
+            return
+        }
         if has(.answerSeen) || sides[sender].has(.isKnown), !has(.isClosed), isStray(input) { return }
         if has(.hasClient) {
             // The ports are used anew: nothing of the old connection may be matched with the new one.
@@ -34,14 +40,7 @@ extension TCPConnection {
             sides[sender].flags.insert(.isSeen)
         }
         setClient(sender)
-        flags.insert(.synSeen)
-        handshake.synFirst = input.time
-        handshake.synLast = input.time
-        handshake.synFirstTimestamp = input.timestampValue
-        handshake.synLastTimestamp = input.timestampValue
-        handshake.synCount = 1
-        handshake.clientISN = input.sequence
-        handshake.synPayload = UInt16(clamping: input.payload)
+        keepSyn(input)
         open(sender, isn: input.sequence, input: input)
         guard input.payload > 0 else { return }
         // TCP Fast Open: the data is acknowledged with the SYN or sent again.
@@ -50,6 +49,29 @@ extension TCPConnection {
             start: start, end: start &+ input.payload, timestamp: input.timestampValue, time: input.time, flags: 0)
         _ = pool.append(record, to: &sides[sender].queue, limit: SegmentPool.queueLimit)
         sides[sender].nextSequence = start &+ input.payload
+    }
+
+    private mutating func keepSyn(_ input: TCPInput) {
+        flags.insert(.synSeen)
+        handshake.synFirst = input.time
+        handshake.synLast = input.time
+        handshake.synFirstTimestamp = input.timestampValue
+        handshake.synLastTimestamp = input.timestampValue
+        handshake.synCount = 1
+        handshake.clientISN = input.sequence
+        handshake.synPayload = UInt16(clamping: input.payload)
+    }
+
+    /// The SYN of a handshake whose answer was seen first: the directions have changed places in the capture, or it is
+    /// sent again and the first was missed. Either way it tells no time.
+    private mutating func observeLateSyn(_ input: TCPInput, findings: inout TCPFindings) {
+        if input.time &- handshake.answerFirst < TCPConnection.captureDisorder {
+            findings.counters.reject(.negative)
+        } else {
+            findings.counters.retransmissions &+= 1
+            findings.retransmitter = input.sender
+        }
+        keepSyn(input)
     }
 
     /// The client opens anew without an answer to its SYN.

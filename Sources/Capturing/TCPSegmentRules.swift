@@ -9,7 +9,7 @@ extension TCPConnection {
     private static var joinWindow: UInt32 { 1 << 20 }
     /// Directions that are received on different processors may change places in the capture by this much, in
     /// nanoseconds.
-    private static var captureDisorder: Int64 { 1_000_000 }
+    static var captureDisorder: Int64 { 1_000_000 }
 
     /// Takes what the segment carries. SYN and RST do not come here.
     @inline(__always)

@@ -83,6 +83,35 @@ import Wire
         #expect(analysis.report.kinds.first?.p50 == nil)
     }
 
+    /// Directions that are received on different processors may change places by microseconds.
+    @Test func synBehindItsAnswerTellsNoTimeButTheRestHolds() throws {
+        var builder = PacketBuilder()
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001)
+        builder.tcp(30.1, fromClient: true, .syn, seq: 1000)
+        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
+        builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
+        builder.tcp(51.2, fromClient: false, .ack, seq: 5001, ack: 1101)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["tcp_handshake client syn 20.0", "tcp_data server seq 0.2"])
+        #expect(analysis.report.flows == 1)
+        #expect(analysis.report.oneSidedFlows == 0)
+        #expect(analysis.report.rejected == ["negative": 1])
+    }
+
+    /// Case 15, from the other side: nothing is timed, and the connection is told of.
+    @Test func onlyTheServersDirectionIsOneSidedToo() throws {
+        var builder = PacketBuilder()
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001)
+        for step in 0..<3 {
+            builder.tcp(
+                90 + Double(step) * 50, fromClient: false, .ack, seq: 5001 + UInt32(step) * 100,
+                ack: 1101 + UInt32(step) * 100, payload: 100)
+        }
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines.isEmpty)
+        #expect(analysis.report.oneSidedFlows == 1)
+    }
+
     /// Case 20: the old connection's SYN is given up with its ports.
     @Test func unansweredSynIsToldOfWhenItsPortsAreUsedAnew() throws {
         var builder = PacketBuilder()
