@@ -207,6 +207,11 @@ extension CaptureEngine {
     private mutating func finishHello(_ index: Int, _ state: Int, at time: Int64, facts: HelloFacts?) {
         let client = Int(tls[state].client)
         let server = 1 &- client
+        if !flows[index].has(.synSeen), !flows[index].has(.answerSeen), flows[index].client != client {
+            // Without an opening, the ports were a guess; the hello tells.
+            flows[index].setClient(client)
+            flows[index].flags.remove(.hasService)
+        }
         var parties = parties(of: index)
         var notes: SampleNotes = tls[state].isAfterRetry != 0 ? .afterRetry : []
         if let facts {

@@ -165,6 +165,25 @@ import Wire
         #expect(try lines(builder) == ["tls server transaction 30.0"])
     }
 
+    /// Of a connection joined in its middle the lower port is taken for the server's until its hello tells.
+    @Test func theHelloTellsTheClientWhereTheOpeningWasMissed() throws {
+        var parties = Endpoints.ipv4
+        parties.clientPort = 1_024
+        parties.serverPort = 8_443
+        var builder = PacketBuilder()
+        let sent = hello()
+        let end = 1001 + UInt32(sent.count)
+        builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: sent, endpoints: parties)
+        builder.tcp(81, fromClient: false, seq: 5001, ack: end, content: answer, endpoints: parties)
+        builder.tcp(
+            101, fromClient: true, .ack, seq: end, ack: 5001 + UInt32(answer.count), endpoints: parties)
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.tls, .server) == [30])
+        #expect(analysis.rtts(.tcpData, .server) == [30])
+        #expect(analysis.rtts(.tcpData, .client) == [20])
+        #expect(analysis.samples.allSatisfy { $0.service == "mail.example" })
+    }
+
     @Test func theOuterNameOfAnEncryptedHelloIsNotTheService() throws {
         func capture(_ extra: (inout PacketBuilder) throws -> Void) throws -> Analysis {
             var builder = PacketBuilder()
