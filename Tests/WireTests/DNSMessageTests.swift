@@ -117,5 +117,24 @@ struct DNSMessageTests {
         check(DNSRcode.name(2) == "SERVFAIL")
         check(DNSRcode.name(3) == "NXDOMAIN")
         check(DNSRcode.name(15) == "RCODE15")
+        check(DNSRcode.name(16) == "BADVERS")
+    }
+
+    /// The OPT record stands among others, or is claimed and missing.
+    @Test
+    func codesOfEDNSAreReadFromTheAdditionalRecords() throws {
+        let question = try #require(DNSQuery.write(id: 1, name: "a.example", type: DNSType.a))
+        let authority: [UInt8] = [0xC0, 12, 0, 6, 0, 1, 0, 0, 0, 60, 0, 2, 0, 0]
+        let option: [UInt8] = [0, 0, 41, 4, 208, 1, 0, 0, 0, 0, 0]
+        var bytes = question + authority + authority + option
+        (bytes[2], bytes[3], bytes[9], bytes[11]) = (0x81, 0x87, 1, 2)
+        check(DNSMessage(bytes.span.bytes)?.extendedRcode == 23)
+        check(DNSMessage(bytes.span.bytes)?.rcode == 7)
+        for cut in 12..<bytes.count {
+            let part = Array(bytes[..<cut])
+            check(DNSMessage(part.span.bytes)?.extendedRcode == 7)
+        }
+        bytes[11] = 1
+        check(DNSMessage(bytes.span.bytes)?.extendedRcode == 7)
     }
 }

@@ -37,6 +37,7 @@ struct AnalysisRenderer {
             path.append("\(Figures.count(report.oneSidedFlows)) connections seen in one direction only")
         }
         if !path.isEmpty { lines.append("path: " + path.joined(separator: ", ")) }
+        lines += missed(report.counters)
         let rows = grouping == .kind ? report.kinds : report.services
         guard !rows.isEmpty else { return lines + ["nothing that could be timed"] }
         return lines + [""] + table(rows, by: grouping)
@@ -51,7 +52,9 @@ struct AnalysisRenderer {
             "rejected": counters(report.rejected), "retransmissions": .unsigned(report.retransmissions),
             "spurious_retransmissions": .unsigned(report.spuriousRetransmissions),
             "upstream_losses": .unsigned(report.upstreamLosses), "out_of_order": .unsigned(report.outOfOrder),
-            "duplicates": .unsigned(report.duplicates),
+            "duplicates": .unsigned(report.duplicates), "capture_gaps": .unsigned(report.counters.captureGaps),
+            "evicted_flows": .unsigned(report.counters.evictedFlows),
+            "refused_flows": .unsigned(report.counters.refusedFlows),
             "kinds": .array(report.kinds.map { .object(figures($0)) }),
             "services": .array(
                 report.services.map {
@@ -97,6 +100,23 @@ struct AnalysisRenderer {
             .init(key: "p95_us", value: .microseconds(row.p95)), .init(key: "p99_us", value: .microseconds(row.p99)),
             .init(key: "max_us", value: .microseconds(row.maximum)),
         ]
+    }
+
+    /// What the capture lacks, and what there was no room for; nothing where nothing is missing.
+    private func missed(_ counters: CaptureCounters) -> [String] {
+        var parts: [String] = []
+        if counters.captureGaps > 0 {
+            parts.append(
+                "\(Figures.count(counters.captureGaps)) of \(Figures.count(counters.acknowledgements)) acknowledgements "
+                    + "are of data that was not seen")
+        }
+        if counters.evictedFlows > 0 {
+            parts.append("\(Figures.count(counters.evictedFlows)) connections given up for others")
+        }
+        if counters.refusedFlows > 0 {
+            parts.append("\(Figures.count(counters.refusedFlows)) connections refused for want of room")
+        }
+        return parts.isEmpty ? [] : ["missed: " + parts.joined(separator: ", ")]
     }
 
     private func counters(_ counts: [String: UInt64]) -> JSONValue {
