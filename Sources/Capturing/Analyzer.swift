@@ -63,6 +63,10 @@ public enum Analyzer {
         unsafe engine.pointee.finish()
         unsafe drain(&engine.pointee, onSample)
         unsafe fill(&report, from: engine.pointee)
+        if unsafe engine.pointee.hasNoTimes {
+            report.warning = report.warning ?? "the records carry no times, so nothing can be timed"
+            return report
+        }
         report.kinds = unsafe engine.pointee.figures.kinds
         report.services = unsafe engine.pointee.figures.services
         return report
@@ -71,7 +75,11 @@ public enum Analyzer {
     /// Hands the samples so far to the caller, where he wants them.
     private static func drain(_ engine: inout CaptureEngine, _ onSample: ((AnalyzedSample) -> Void)?) {
         guard let onSample else { return }
-        for sample in engine.samples { onSample(AnalyzedSample(sample, service: engine.serviceText(sample.service))) }
+        if !engine.hasNoTimes {
+            for sample in engine.samples {
+                onSample(AnalyzedSample(sample, service: engine.serviceText(sample.service)))
+            }
+        }
         engine.samples.removeAll(keepingCapacity: true)
     }
 
@@ -83,6 +91,11 @@ public enum Analyzer {
         report.spuriousRetransmissions = engine.findings.counters.spurious
         if engine.packets > 0 { report.duration = .nanoseconds(max(0, engine.now &- engine.earliest)) }
     }
+}
+
+extension CaptureEngine {
+    /// Whether all records so far lie at 1970 to the nanosecond: simple packet blocks of pcapng carry no time.
+    fileprivate var hasNoTimes: Bool { earliest == 0 && now == 0 }
 }
 
 extension AnalyzedSample {

@@ -37,8 +37,8 @@ extension CaptureEngine {
         case .serverHello where state < 0:
             reportOrphanTLS(index, at: input)
             flows[index].flags.remove(.watchesTLS)
-        case .other where state < 0 && CaptureEngine.mayBegin(payload):
-            // Too short to tell: the next segment does.
+        case .other where CaptureEngine.mayBegin(payload) && (state < 0 || Int(tls[state].client) == input.sender):
+            // Too short to tell: the next segment does. The client's second hello may begin so too.
             beginHello(index, known: state, input: input, payload: payload, skip: 0)
         default:
             if state < 0 { watchOn(index) }

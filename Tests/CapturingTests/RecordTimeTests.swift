@@ -27,6 +27,16 @@ import Wire
         }
     }
 
+    /// Simple packet blocks of pcapng, and some files made by programs, have no times: 0 is none, not an RTT.
+    @Test func recordsWithoutTimesTellNothing() throws {
+        let records = conversation.records.map { CaptureRecord(time: WallTime(nanoseconds: 0), bytes: $0.bytes) }
+        let analysis = try Analysis(bytes: CaptureFileWriter.file(records))
+        #expect(analysis.samples.isEmpty)
+        #expect(analysis.report.kinds.isEmpty)
+        #expect(analysis.report.packets == 7)
+        #expect(analysis.report.warning == "the records carry no times, so nothing can be timed")
+    }
+
     private static let odd: [Int64] = [
         123_456_789, 153_456_790, 173_456_792, 999_999_999, 1_030_000_000, 1_999_999_998, 2_000_000_001,
     ]

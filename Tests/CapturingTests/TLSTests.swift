@@ -150,6 +150,23 @@ import Wire
             ])
     }
 
+    @Test func aSecondHelloMayBeginWithAFewBytesToo() throws {
+        let sent = hello()
+        var builder = PacketBuilder()
+        builder.opening()
+        builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: sent)
+        let asked = 1001 + UInt32(sent.count)
+        builder.tcp(81, fromClient: false, seq: 5001, ack: asked, content: retry)
+        let told = 5001 + UInt32(retry.count)
+        builder.tcp(101, fromClient: true, seq: asked, ack: told, content: sent.prefix(3))
+        builder.tcp(102, fromClient: true, seq: asked + 3, ack: told, content: sent.dropFirst(3))
+        builder.tcp(132, fromClient: false, seq: told, ack: asked + UInt32(sent.count), content: answer)
+        #expect(
+            try lines(builder) == [
+                "tls_retry server transaction 30.0", "tls server transaction 30.0 [after_retry]",
+            ])
+    }
+
     @Test func startTLSOnAnyPortIsToldByContent() throws {
         var parties = Endpoints.ipv4
         parties.serverPort = 2_525
