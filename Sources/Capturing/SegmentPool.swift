@@ -32,6 +32,7 @@ struct SegmentRecord: BitwiseCopyable {
     func has(_ flag: UInt32) -> Bool { timeHigh & flag != 0 }
     @inline(__always)
     mutating func set(_ flag: UInt32) { timeHigh |= flag }
+    mutating func remove(_ flag: UInt32) { timeHigh &= ~flag }
 
     /// Nanoseconds from when the segment was seen until `now`; wrong beyond 2^55 ns (417 days).
     @inline(__always)

@@ -152,6 +152,7 @@ extension TCPConnection {
     ) {
         let sender = input.sender
         let start = input.sequence
+        if !isStamp, input.timestampValue != 0 { forgetStamps(input, pool: &pool) }
         if sides[sender].has(.hasGap), !isAfter(sides[sender].gapStart, start),
             isAfter(sides[sender].gapEnd, start),
             !sides[sender].has(.isGapOfAcknowledgement)
@@ -229,7 +230,16 @@ extension TCPConnection {
         if sides[1 &- sender].has(.sentFin) { flags.insert(.isClosed) }
     }
 
-    // MARK: Stamps of retransmitted copies
+    // MARK: Stamps
+
+    /// A TSval that a late or repeated segment uses too (a coarse clock) does not tell which of them an echo answers:
+    /// the receiver echoes the one that filled the hole (RFC 7323, 4.3).
+    private mutating func forgetStamps(_ input: TCPInput, pool: inout SegmentPool) {
+        pool.forEach(in: sides[input.sender].queue) { record in
+            if record.timestamp == input.timestampValue { record.remove(SegmentRecord.stamped) }
+            return true
+        }
+    }
 
     /// Keeps when a copy with a TSval of its own was sent; the oldest of three gives way.
     private mutating func keepCopy(_ record: SegmentRecord, of side: Int, pool: inout SegmentPool) {

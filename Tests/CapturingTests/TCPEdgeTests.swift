@@ -204,6 +204,25 @@ import Wire
         #expect(analysis.report.upstreamLosses == 0)
     }
 
+    /// With a coarse clock, the echo is that of the segment which filled the hole, not of the first to use the TSval.
+    @Test(arguments: [false, true])
+    func timestampOfALateOrRepeatedSegmentTooTellsNothing(isRepeated: Bool) throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000, ts: (100, 0))
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: (9000, 100))
+        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001, ts: (100, 9000))
+        let first: UInt32 = isRepeated ? 1001 : 1101
+        builder.tcp(60, fromClient: true, .ack, seq: first, ack: 5001, payload: 100, ts: (200, 9000))
+        if isRepeated {
+            builder.tcp(61, fromClient: true, .ack, seq: 1101, ack: 5001, payload: 100, ts: (200, 9000))
+        }
+        builder.tcp(110, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100, ts: (200, 9000))
+        builder.tcp(140, fromClient: false, .ack, seq: 5001, ack: 1201, ts: (9100, 200))
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.tcpData, .server) == [])
+        #expect(analysis.report.rejected["post_loss"] == 1)
+    }
+
     @Test func clockThatStepsBackGivesACountNotASample() throws {
         var builder = opened()
         builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
