@@ -53,8 +53,8 @@ public enum TautProgram {
                 try command.run()
             }
             return 0
-        } catch is Console.ReaderGone {
-            return 0
+        } catch let error as OutputError {
+            return error.isReaderGone ? 0 : fail(arguments, code: 1, message: error.description)
         } catch let error as CommandError {
             return fail(arguments, code: error.code, message: error.description)
         } catch {
@@ -62,9 +62,13 @@ public enum TautProgram {
             let message = TautCommand.fullMessage(for: error, columns: nil)
             if code == 0 {
                 let isPaged = !arguments.contains("--no-pager")
-                func say() { _ = CommandContext.current.console(true).write(message.isEmpty ? "" : message + "\n") }
+                var problem: OutputError?
+                func say() {
+                    problem = CommandContext.current.console(true).write(message.isEmpty ? "" : message + "\n")
+                }
                 if isPaged { CommandContext.current.paged(say) } else { say() }
-                return 0
+                guard let problem, !problem.isReaderGone else { return 0 }
+                return fail(arguments, code: 1, message: problem.description)
             }
             // A verb that has said all it had to say ends with a bare code.
             if error is ExitCode { return code }
@@ -80,7 +84,8 @@ public enum TautProgram {
         if arguments.first == "check" {
             let first = lines.first { !$0.isEmpty } ?? ""
             let text = first.hasPrefix("Error: ") ? String(first.dropFirst(7)) : first
-            _ = console.write(CheckResult.failure(text).line + "\n")
+            let line = CheckResult.failure(text).line
+            if console.write(line + "\n") != nil { console.note(line) }
             return CheckCode.unknown.rawValue
         }
         console.note((isComplete ? "" : "taut: ") + lines.joined(separator: "\n"))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Control
 import Foundation
+import Glibc
 import Model
 import Storing
 import Synchronization
@@ -21,7 +22,8 @@ import Testing
         let notes = Mutex("")
     }
 
-    static func run(_ arguments: [String]) -> Outcome {
+    /// - Parameter refusal: what becomes of every attempt to write the answer.
+    static func run(_ arguments: [String], refusal: OutputError? = nil) -> Outcome {
         let captured = Captured()
         let context = CommandContext(
             now: { Fixtures.now }, timeZone: Fixtures.zone, environment: [:],
@@ -29,8 +31,8 @@ import Testing
                 Console(
                     palette: .plain, width: nil, height: nil, isTerminal: false,
                     write: { text in
-                        captured.output.withLock { $0 += text }
-                        return true
+                        if refusal == nil { captured.output.withLock { $0 += text } }
+                        return refusal
                     }, note: { text in captured.notes.withLock { $0 += text + "\n" } }, progress: nil)
             })
         let code = CommandContext.$current.withValue(context) { TautProgram.run(arguments) }
@@ -59,6 +61,28 @@ import Testing
         ]
         for (name, verb) in verbs {
             try expectSnapshot("help-\(name)", [TautCommand.helpMessage(for: verb, columns: 80)])
+        }
+    }
+
+    /// A full disk once looked like a reader that had seen enough: half an export, and code 0.
+    @Test func anAnswerThatCannotBeWrittenIsAFailure() throws {
+        let full = OutputError(code: ENOSPC)
+        let gone = OutputError(code: EPIPE)
+        try StoredStatusTests.withDatabase { path in
+            let options = ["--db", path, "--socket", "/nonexistent/control.sock"]
+            for verb in [
+                ["export"], ["status"], ["status", "--json"], ["history", "gw"], ["incidents"], ["db", "stat"],
+                ["config", "init"], ["--help"], ["probe", "tcp", "127.0.0.1:1", "--count", "1"],
+            ] {
+                let failed = Self.run(verb + (verb == ["--help"] ? [] : options), refusal: full)
+                #expect(failed.code == 1, "\(verb)")
+                #expect(failed.notes.contains("taut: cannot write the answer: No space left on device"), "\(verb)")
+                if verb[0] == "probe" { continue }
+                #expect(Self.run(verb + (verb == ["--help"] ? [] : options), refusal: gone).code == 0, "\(verb)")
+            }
+            // The code of a plugin is its answer: it stays with nobody reading, and is never OK on a failure.
+            #expect(Self.run(["check", "vpn-west"] + options, refusal: gone).code == 2)
+            #expect(Self.run(["check", "gw"] + options, refusal: full).code == 3)
         }
     }
 

@@ -9,8 +9,8 @@ struct Console: Sendable {
     var width: Int?
     var height: Int?
     var isTerminal: Bool
-    /// Takes text as it is; false once nobody reads any more.
-    var write: @Sendable (String) -> Bool
+    /// Takes text as it is; nil where all of it was written.
+    var write: @Sendable (String) -> OutputError?
     /// For what is not the answer: warnings, progress, the resolved range of a CSV.
     var note: @Sendable (String) -> Void
     /// Replaces the line of progress, an empty text removes it; nil where nobody watches standard error.
@@ -32,33 +32,44 @@ struct Console: Sendable {
         return console
     }
 
+    /// Output as it is.
+    func put(_ text: String) throws {
+        if let error = write(text) { throw error }
+    }
+
     /// One line of output.
     func line(_ text: String = "") throws {
-        guard write(text + "\n") else { throw ReaderGone() }
+        try put(text + "\n")
     }
 
     func lines(_ lines: [String]) throws {
         guard !lines.isEmpty else { return }
-        guard write(lines.joined(separator: "\n") + "\n") else { throw ReaderGone() }
+        try put(lines.joined(separator: "\n") + "\n")
     }
 
     func json(_ value: JSONValue) throws { try line(value.text(pretty: true)) }
 
-    /// Nobody reads what we write (`taut … | head`): an end, not a failure.
-    struct ReaderGone: Error {}
+    /// Writes all of `text`; nil where that was done.
+    static func put(_ text: String, to descriptor: Int32) -> OutputError? {
+        put(Array(text.utf8), to: descriptor)
+    }
 
-    /// Writes all of `text`; false once nobody reads any more.
-    static func put(_ text: String, to descriptor: Int32) -> Bool {
-        var bytes = Array(text.utf8)[...]
+    static func put(_ bytes: [UInt8], to descriptor: Int32) -> OutputError? {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             // The pointer lives for the call, and the count is that of its bytes.
             let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 {
-                if errno == EINTR || errno == EAGAIN { continue }
-                return false
+                let code = errno
+                if code == EINTR { continue }
+                guard code == EAGAIN else { return OutputError(code: code) }
+                // Somebody made the descriptor non-blocking; what fails shows at the next write.
+                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                _ = unsafe poll(&ready, 1, -1)
+                continue
             }
             bytes = bytes.dropFirst(written)
         }
-        return true
+        return nil
     }
 }

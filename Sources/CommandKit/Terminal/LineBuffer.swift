@@ -3,8 +3,8 @@ final class LineBuffer {
     private let console: Console
     private var pending = ""
     private static let limit = 65_536
-    /// False once nobody reads any more.
-    private(set) var isOpen = true
+    /// Why nothing more is written.
+    private(set) var problem: OutputError?
 
     init(_ console: Console) { self.console = console }
 
@@ -15,8 +15,8 @@ final class LineBuffer {
     }
 
     func flush() {
-        guard isOpen, !pending.isEmpty else { return }
-        isOpen = console.write(pending)
+        guard problem == nil, !pending.isEmpty else { return }
+        problem = console.write(pending)
         pending = ""
     }
 }

@@ -21,10 +21,10 @@ final class PagedOutput: Sendable {
     private let columns: Int
     private let rows: Int
     /// The terminal itself.
-    private let direct: @Sendable (String) -> Bool
+    private let direct: @Sendable (String) -> OutputError?
     private let state = Mutex(State())
 
-    init(command: PagerCommand, columns: Int, rows: Int, direct: @escaping @Sendable (String) -> Bool) {
+    init(command: PagerCommand, columns: Int, rows: Int, direct: @escaping @Sendable (String) -> OutputError?) {
         self.command = command
         self.columns = max(1, columns)
         self.rows = rows
@@ -41,12 +41,12 @@ final class PagedOutput: Sendable {
         }
     }
 
-    /// Always true: a pager that was closed has seen enough, and the verb goes on to its own exit code.
-    func write(_ text: String) -> Bool {
+    /// A pager that was closed has seen enough, and is no error: the verb goes on to its own exit code.
+    func write(_ text: String) -> OutputError? {
         state.withLock { state in
             if let pager = state.pager {
-                if !state.isOver { state.isOver = !Console.put(text, to: pager.input) }
-                return true
+                if !state.isOver { state.isOver = Console.put(text, to: pager.input) != nil }
+                return nil
             }
             if state.isOver { return direct(text) }
             state.held += text
@@ -54,7 +54,7 @@ final class PagedOutput: Sendable {
                 state.rows += max(1, (StyledText.width(String(line)) + columns - 1) / columns)
             }
             // One row is the prompt's.
-            guard state.rows >= rows else { return true }
+            guard state.rows >= rows else { return nil }
             state.pager = Pager(command)
             let held = state.held
             state.held = ""
@@ -62,8 +62,8 @@ final class PagedOutput: Sendable {
                 state.isOver = true
                 return direct(held)
             }
-            state.isOver = !Console.put(held, to: pager.input)
-            return true
+            state.isOver = Console.put(held, to: pager.input) != nil
+            return nil
         }
     }
 

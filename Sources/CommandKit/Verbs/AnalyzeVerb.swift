@@ -37,23 +37,22 @@ struct AnalyzeVerb: ParsableCommand {
         let attribution = try self.attribution()
         var hasFailed = false
         for (index, file) in files.enumerated() {
-            switch analysed(file, attribution: attribution, console: console) {
+            switch try analysed(file, attribution: attribution, console: console) {
             case .success(let report):
                 if samples { continue }
                 try show(report, console: console, isFirst: index == 0)
             case .failure(let error):
                 hasFailed = true
                 console.note("taut: \(HostileText.line(error.description))")
-            case nil: throw Console.ReaderGone()
             }
         }
         if hasFailed { throw ExitCode(1) }
     }
 
-    /// nil where nobody reads the samples any more.
+    /// Throws an `OutputError` where the samples could not be written.
     private func analysed(
         _ file: String, attribution: AttributionTable, console: Console
-    ) -> Result<AnalysisReport, CaptureError>? {
+    ) throws -> Result<AnalysisReport, CaptureError> {
         let output = LineBuffer(console)
         let name = HostileText.line(file)
         // Progress and samples on one terminal would overwrite each other.
@@ -75,7 +74,8 @@ struct AnalyzeVerb: ParsableCommand {
             result = .failure(error)
         }
         output.flush()
-        return output.isOpen ? result : nil
+        if let problem = output.problem { throw problem }
+        return result
     }
 
     private func show(_ report: AnalysisReport, console: Console, isFirst: Bool) throws {

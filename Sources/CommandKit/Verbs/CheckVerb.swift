@@ -27,6 +27,15 @@ struct CheckVerb: ParsableCommand {
     func run() throws {
         let result = checked()
         let console = global.console
+        do {
+            try show(result, console)
+        } catch let error as OutputError where error.isReaderGone {
+            // The code is the answer, whether or not somebody wants the words.
+        }
+        throw ExitCode(result.code.rawValue)
+    }
+
+    private func show(_ result: CheckResult, _ console: Console) throws {
         if global.json {
             try console.json(
                 .object([
@@ -38,7 +47,6 @@ struct CheckVerb: ParsableCommand {
         } else {
             try console.line(result.line)
         }
-        throw ExitCode(result.code.rawValue)
     }
 
     private func checked() -> CheckResult {

@@ -143,10 +143,7 @@ struct ConfigVerb: ParsableCommand {
         func run() throws {
             let console = global.console
             let text = ConfigurationLoader.template
-            guard let file else {
-                guard console.write(text) else { throw Console.ReaderGone() }
-                return
-            }
+            guard let file else { return try console.put(text) }
             do {
                 // Exclusive creation: two runs, or a file made meanwhile, must not lose anything.
                 try Data(text.utf8).write(to: URL(fileURLWithPath: file), options: .withoutOverwriting)

@@ -84,7 +84,7 @@ struct LineBatch {
 
     mutating func flush() throws {
         guard !text.isEmpty else { return }
-        guard console.write(text) else { throw Console.ReaderGone() }
+        try console.put(text)
         text.removeAll(keepingCapacity: true)
     }
 }

@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import Control
 internal import Foundation
+internal import Glibc
 internal import Model
 
 struct GraphVerb: ParsableCommand {
@@ -142,11 +143,7 @@ enum PictureFile {
         if console.isTerminal {
             throw CommandError.usage("a picture cannot go to a terminal; name a file, or redirect standard output")
         }
-        do {
-            try FileHandle.standardOutput.write(contentsOf: Data(bytes))
-        } catch {
-            throw Console.ReaderGone()
-        }
+        if let error = Console.put(bytes, to: STDOUT_FILENO) { throw error }
     }
 
     static func write(_ bytes: [UInt8], to file: String) throws {

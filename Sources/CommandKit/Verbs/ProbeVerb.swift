@@ -118,7 +118,7 @@ struct ProbeVerb: ParsableCommand {
         _ request: OneShotRequest, sockets: ProbeSockets, console: Console, answered: inout Bool
     ) throws {
         var tallies: [TargetAddress: ProbeTally] = [:]
-        var isOpen = true
+        var problem: OutputError?
         let renderer = ProbeRenderer(palette: console.palette)
         let cancel = CancelFlag()
         let interrupt = InterruptWait(cancel)
@@ -129,10 +129,8 @@ struct ProbeVerb: ParsableCommand {
                 tallies[result.target, default: ProbeTally(target: result.target.text, probe: result.kind.rawValue)]
                     .add(result)
                 let line = global.json ? ProbeRenderer.json(result).text(pretty: false) : renderer.line(result)
-                if !console.write(line + "\n") {
-                    isOpen = false
-                    cancel.cancel()
-                }
+                if problem == nil { problem = console.write(line + "\n") }
+                if problem != nil { cancel.cancel() }
             }
         } catch {
             throw CommandError.failure("\(error)")
@@ -140,7 +138,7 @@ struct ProbeVerb: ParsableCommand {
         let ordered = request.targets.reduce(into: [TargetAddress]()) { if !$0.contains($1) { $0.append($1) } }
             .map { tallies[$0] ?? ProbeTally(target: $0.text, probe: kind.rawValue) }
         answered = ordered.contains { $0.sent > $0.lost }
-        guard isOpen else { throw Console.ReaderGone() }
+        if let problem { throw problem }
         if global.json {
             let now = CommandContext.current.now()
             try console.line(ProbeRenderer.json(ordered, counters: counters, generated: now).text(pretty: false))
