@@ -63,6 +63,17 @@ import Testing
         withExtendedLifetime(daemon) {}
     }
 
+    /// A trap is SIGILL or SIGTRAP; whatever ends it, the shell has a terminal that echoes.
+    @Test(arguments: [SIGSEGV, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGALRM, SIGUSR1])
+    func aCrashLeavesTheTerminalAsItWas(signal: Int32) throws {
+        let before = try PseudoTerminal().modes
+        let (terminal, daemon) = try watching(environment: ["SWIFT_BACKTRACE": "enable=no"])
+        terminal.signal(signal)
+        #expect(try terminal.end() & 0x7F == signal)
+        expectRestored(terminal, before)
+        withExtendedLifetime(daemon) {}
+    }
+
     @Test func anErrorIsReadOnTheTerminalAsItWas() throws {
         let daemon = try FakeDaemon { _ in .status(Self.report) }
         let terminal = try PseudoTerminal()

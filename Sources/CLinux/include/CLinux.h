@@ -62,6 +62,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/ethernet.h>
+#include <termios.h>
 
 
 // <linux/icmp.h> collides with <netinet/ip_icmp.h>; this is the only name of it that is needed.
@@ -98,6 +99,12 @@ static inline int taut_ioctl(int descriptor, unsigned long request, void *_Nulla
 int taut_spawn(
     const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
     int input, int output, pid_t *_Nonnull pid, int *_Nonnull pidfd);
+
+// While it is set, a signal that would end the process first writes `farewell` to `descriptor` and gives it back
+// `settings`, if it is the terminal of our process group; then the signal has its way as before. One terminal at a time.
+void taut_guard_terminal(
+    int descriptor, const struct termios *_Nonnull settings, const void *_Nonnull farewell, size_t length);
+void taut_release_terminal(void);
 
 // accept4(2) takes its address through a transparent union, which Swift cannot name; nobody here wants the address.
 static inline int taut_accept(int descriptor, int flags) { return accept4(descriptor, NULL, NULL, flags); }

@@ -117,12 +117,24 @@ struct LiveScreen: ~Copyable {
                 _ = unsafe tcsetattr(keys, TCSANOW, &raw)
             }
         }
+        guardTerminal()
         // Somebody stopped us without asking: the terminal may be in either screen, and is put into a known one.
         if isEntered { Self.put("\u{1B}[?1049l") }
         isEntered = true
         shown = nil
         // No wrapping: a character that is wider than we think must not push the rest down.
         Self.put("\u{1B}[?1049h\u{1B}[?25l\u{1B}[?7l")
+    }
+
+    /// A crash has its way, but not with the terminal: SIGKILL alone leaves it raw.
+    private func guardTerminal() {
+        guard let keys, var saved else { return }
+        let text = Array(Self.farewell.utf8)
+        // Both pointers live for the call, which copies what they point to.
+        unsafe text.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe taut_guard_terminal(keys, &saved, start, bytes.count)
+        }
     }
 
     private mutating func leave() {
@@ -132,18 +144,22 @@ struct LiveScreen: ~Copyable {
     }
 
     private static func restore(_ keys: Int32?, _ saved: termios?) {
+        taut_release_terminal()
         // From the background the terminal is another's; and nothing may stop us half-way.
         let descriptor = keys ?? STDOUT_FILENO
         guard tcgetpgrp(descriptor) == getpgrp() || tcgetpgrp(descriptor) < 0 else { return }
         var output = signals([SIGTTOU])
         _ = unsafe pthread_sigmask(SIG_BLOCK, &output, nil)
-        put("\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l")
+        put(farewell)
         if let keys, var saved {
             _ = tcflush(keys, TCIFLUSH)
             _ = unsafe tcsetattr(keys, TCSANOW, &saved)
         }
         _ = unsafe pthread_sigmask(SIG_UNBLOCK, &output, nil)
     }
+
+    /// Plain colours, wrapping, the cursor, and the screen of before.
+    private static let farewell = "\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
 
     private static let taken = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH]
 
