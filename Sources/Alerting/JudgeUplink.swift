@@ -60,6 +60,8 @@ extension Judge {
         for slot in tracks.indices where tracks[slot].isOffHost {
             let track = tracks[slot]
             guard track.probes.contains(where: { $0.newest != nil }), !track.isStale(at: monotonic) else { continue }
+            // A name that does not resolve says nothing of the way out, neither for nor against it.
+            if track.isUnresolved { continue }
             view.fresh += 1
             if track.ownLinkReason != nil {
                 view.linkSilenced += 1

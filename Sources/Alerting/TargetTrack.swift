@@ -151,6 +151,12 @@ struct TargetTrack: Sendable {
         return nil
     }
 
+    /// Its name has had no address for so long that its rounds say nothing.
+    var isUnresolved: Bool {
+        probes.allSatisfy { $0.newest == nil || $0.unknowns >= max(1, spec.judgement.downAfter) }
+            && probes.contains { $0.newest?.outcome == .unresolved }
+    }
+
     /// What its own rounds come to at this moment.
     func view(at monotonic: MonotonicTime) -> LocalView {
         if isStale(at: monotonic) { return .unknown(.stale) }

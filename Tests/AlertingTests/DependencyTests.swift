@@ -130,6 +130,18 @@ import Testing
         for index in 1...4 { #expect(world.states(of: TargetID("vpn\(index)")) == [.up, .unknown, .up]) }
     }
 
+    /// A mistyped name among the targets once kept our own link from ever being to blame.
+    @Test func aNameThatNeverResolvedDoesNotSpeakForTheLink() {
+        var world = Simulation(Make.site(4)) { spec, _, at in
+            if spec.id == TargetID("vpn4") { return .unresolved }
+            return (30_000..<50_000).contains(at) ? .ownLinkDown : .answers(milliseconds: 20)
+        }
+        world.run(to: 70_000)
+        #expect(world.notices.map { "\($0.1.event) \($0.1.rule)" } == ["firing uplink", "resolved uplink"])
+        #expect(world.notices.first?.1.layer == .link)
+        #expect(world.states(of: TargetID("vpn4")).allSatisfy { $0 == .unknown })
+    }
+
     /// Answers of before the cut once ended the incident at each turn, and the next round opened it again.
     @Test func ourOwnLinkDownStaysOneIncidentWhateverTheOrderOfRounds() {
         for seed in 0..<20 {
