@@ -18,6 +18,14 @@ public struct StoreCheck: Hashable, Sendable {
         public var examples: [String] = []
     }
 
+    /// The name of the table that compares the levels; its rows are series.
+    public static let levels = "levels"
+
+    /// Every row is what was written, but rows are missing from one level that another level counts.
+    public var lacksResultsOnly: Bool {
+        !isSound && structure.isEmpty && tables.allSatisfy { $0.damaged == 0 || $0.name == StoreCheck.levels }
+    }
+
     public var isSound: Bool { structure.isEmpty && tables.allSatisfy { $0.damaged == 0 } }
 }
 
@@ -32,7 +40,7 @@ extension StoreReader {
             var chunks = StoreCheck.Table(name: "chunks")
             var hours = StoreCheck.Table(name: "hour_rows")
             var days = StoreCheck.Table(name: "day_rows")
-            var levels = StoreCheck.Table(name: "levels")
+            var levels = StoreCheck.Table(name: StoreCheck.levels)
             for one in series {
                 var level = LevelCheck()
                 try ChunkRows.each(db, series: one, from: .min, to: .max) { time, chunk in

@@ -25,12 +25,13 @@ public struct StoreFigures: Hashable, Sendable {
     public var series: Int64
     /// The bound the last daemon ran with; nil in a database that no daemon has written.
     public var maxSize: Int64?
-    /// Results of the last 24 hours that are sealed.
-    public var resultsADay: Int64
-    /// Bytes a day that those take, with their hour and day rows, as long as nothing is deleted.
-    public var growthADay: Int64
+    /// Results of the last 24 hours that are sealed, or as many as they come to where there are fewer hours; nil where
+    /// there is none yet.
+    public var resultsADay: Int64?
+    /// Bytes a day that those take, with their hour and day rows, as long as nothing is deleted; nil like those.
+    public var growthADay: Int64?
     /// Until the bound is reached, or the oldest results become as old as the config keeps them, when growth ends;
-    /// nil where nothing grows.
+    /// nil where nothing grows or nothing is known.
     public var daysLeft: Double?
 }
 
@@ -65,12 +66,13 @@ enum FigureReading {
         var growth = 0.0
         for level in found where ["sealed", "hours", "days"].contains(level.name) {
             guard let results = level.results, results > 0 else { continue }
-            growth += Double(level.bytes) / Double(results) * Double(perDay)
+            growth += Double(level.bytes) / Double(results) * Double(perDay ?? 0)
         }
         var figures = StoreFigures(
             levels: found, databaseBytes: database, freeBytes: pages.free * Connection.pageSize, logBytes: log,
             series: try Int64.fetchOne(db, sql: "SELECT count(*) FROM series_rows") ?? 0,
-            maxSize: try Meta.integer(db, .maxSize), resultsADay: perDay, growthADay: Int64(growth), daysLeft: nil)
+            maxSize: try Meta.integer(db, .maxSize), resultsADay: perDay, growthADay: perDay.map { _ in Int64(growth) },
+            daysLeft: nil)
         if let bound = figures.maxSize, growth > 0 {
             let room = Double(bound) * Writer.highWater - Double((pages.total - pages.free) * Connection.pageSize)
             figures.daysLeft = max(room, 0) / growth
@@ -123,20 +125,22 @@ enum FigureReading {
         }
     }
 
-    private static func resultsADay(_ db: Database) throws -> Int64 {
+    private static func resultsADay(_ db: Database) throws -> Int64? {
         guard
             let last = try Row.fetchOne(
                 db,
                 sql:
                     "SELECT max(last) FROM (SELECT (SELECT max(start_s) FROM hour_rows WHERE series = s.id) AS last FROM series_rows AS s)"
             )?.integer(0)
-        else { return 0 }
+        else { return nil }
         let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT coalesce(sum((SELECT sum(\(sum)) FROM hour_rows WHERE series = s.id AND start_s > ?)), 0)
+                SELECT sum((SELECT sum(\(sum)) FROM hour_rows WHERE series = s.id AND start_s > ?1)),
+                    min((SELECT min(start_s) FROM hour_rows WHERE series = s.id AND start_s > ?1))
                 FROM series_rows AS s
                 """, arguments: [last - 86_400])
-        return row?.integer(0) ?? 0
+        guard let results = row?.integer(0), let first = row?.integer(1) else { return nil }
+        return results * 24 / max(1, (last - first) / Hour.seconds + 1)
     }
 }

@@ -38,6 +38,16 @@ public final class StoreReader: Sendable {
             throw .cannotOpen(path: path, reason: "permission denied; members of its group may read it")
         case .failed(let code): throw .cannotOpen(path: path, reason: SystemError.message(of: code))
         }
+        // SQLite calls a directory an I/O error, and takes an empty file for a database without tables.
+        var facts = stat()
+        if unsafe stat(path, &facts) == 0 {
+            guard facts.st_mode & S_IFMT != S_IFDIR else {
+                throw .cannotOpen(path: path, reason: "it is a directory; the database in it is tautline.db")
+            }
+            guard facts.st_mode & S_IFMT != S_IFREG || facts.st_size > 0 else {
+                throw .cannotOpen(path: path, reason: "the file is empty, so no daemon has written a database there")
+            }
+        }
         do {
             return try Connection.reader(path: path)
         } catch {

@@ -31,6 +31,47 @@ import Testing
         }
     }
 
+    @Test func whatIsNoDatabaseIsToldApart() throws {
+        let folder = NSTemporaryDirectory() + "taut-db-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data().write(to: URL(fileURLWithPath: folder + "/empty.db"))
+        let directory = run(["db", "stat"], folder)
+        #expect(directory.code == 1)
+        #expect(directory.notes.contains("cannot open \(folder): it is a directory"))
+        let empty = run(["history", "gw"], folder + "/empty.db")
+        #expect(empty.code == 1)
+        #expect(empty.notes.contains("the file is empty"))
+    }
+
+    @Test func growthIsUnknownBeforeTheFirstHourIsComplete() throws {
+        try StoredStatusTests.withDatabase { path in
+            #expect(run(["db", "stat"], path).output.contains("unknown until the first hour is complete"))
+            let json = run(["db", "stat", "--json"], path).output
+            for key in ["results_a_day", "growth_bytes_a_day", "days_left"] {
+                #expect(json.contains("\"\(key)\": null"))
+            }
+        }
+    }
+
+    /// `taut db recover` cannot bring back what is gone; its own result once asked to be recovered again.
+    @Test func levelsThatDifferAreNamedForWhatTheyAre() {
+        var check = StoreCheck()
+        check.tables = [
+            StoreCheck.Table(name: "chunks", rows: 7),
+            StoreCheck.Table(name: StoreCheck.levels, rows: 2, damaged: 1, examples: ["gw 2026-11-24T13:00:00Z"]),
+        ]
+        let renderer = DatabaseRenderer(clock: Fixtures.clock)
+        let lines = renderer.lines(check, file: "saved.db")
+        #expect(
+            lines[1] == "levels: 2 series, 1 hour or day with fewer results in one level than in another, "
+                + "such as gw 2026-11-24T13:00:00Z")
+        #expect(lines[2].hasPrefix("saved.db can be read whole, but lacks results"))
+        #expect(lines[2].contains("recovering again does not bring them back"))
+        check.tables[0].damaged = 1
+        #expect(renderer.lines(check, file: "a.db")[2].hasPrefix("a.db is damaged; "))
+    }
+
     @Test(arguments: ["jsonl", "csv"]) func importTakesWhatExportWrites(format: String) throws {
         try StoredStatusTests.withDatabase { path in
             let text = run(["export", "--format", format], path).output
@@ -128,7 +169,7 @@ import Testing
     @Test func statAndCheckAndRecoverAnswer() throws {
         try StoredStatusTests.withDatabase { path in
             let stat = run(["db", "stat"], path)
-            #expect(stat.code == 0 && stat.output.contains("hot") && stat.output.contains("results a day take"))
+            #expect(stat.code == 0 && stat.output.contains("hot") && stat.output.contains("growth a day"))
             #expect(run(["db", "stat", "--json"], path).output.contains(#""schema": "taut/db-stat/1""#))
             #expect(run(["db", "check"], path).output.contains("is sound"))
             let saved = run(["db", "recover", path + ".saved"], path)

@@ -206,6 +206,23 @@ import Testing
         #expect(check.structure.isEmpty && check.tables.allSatisfy { $0.damaged == 0 || $0.name == "levels" })
     }
 
+    /// The first hours stand for a day in proportion: days left were once promised as if a day had no more of them.
+    @Test func aShortPastIsScaledToADay() throws {
+        let scratch = Scratch()
+        let empty = try scratch.open().store
+        empty.flush()
+        #expect(try scratch.reader().figures().resultsADay == nil)
+        empty.close()
+        try filled(scratch)
+        let figures = try scratch.reader().figures()
+        let hours = try #require(figures.levels.first { $0.name == "hours" })
+        let results = try #require(hours.results)
+        #expect(results == 4 * 360)
+        // A result each ten seconds.
+        #expect(figures.resultsADay == 8_640)
+        #expect((figures.growthADay ?? 0) > 0 && (figures.daysLeft ?? 0) > 0)
+    }
+
     @Test func importBuildsWhatTheDaemonBuilds() throws {
         let scratch = Scratch()
         try filled(scratch)

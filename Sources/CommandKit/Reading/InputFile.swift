@@ -1,6 +1,8 @@
 // Small files that a command is given, bounded.
 
 internal import Foundation
+internal import Glibc
+internal import LinuxSystem
 
 enum InputFile {
     /// Bytes read at most.
@@ -12,16 +14,17 @@ enum InputFile {
         if path == "-" {
             handle = .standardInput
         } else {
-            guard let opened = FileHandle(forReadingAtPath: path) else {
-                throw CommandError.failure("cannot read \(path)")
+            let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else {
+                throw CommandError.failure("cannot read \(path): \(SystemError.message(of: errno))")
             }
-            handle = opened
+            handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         }
         let data: Data
         do {
             data = try handle.read(upToCount: maximumSize + 1) ?? Data()
         } catch {
-            throw CommandError.failure("cannot read \(path)")
+            throw CommandError.failure("cannot read \(path): \((error as NSError).localizedDescription)")
         }
         guard data.count <= maximumSize else { throw CommandError.failure("\(path) is larger than 16 MiB") }
         guard let text = String(data: data, encoding: .utf8) else { throw CommandError.failure("\(path) is not UTF-8") }

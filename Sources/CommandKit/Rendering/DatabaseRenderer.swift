@@ -30,9 +30,11 @@ struct DatabaseRenderer {
         let left =
             figures.daysLeft.map { "; room for \(Figures.count(Int64($0))) more days before the oldest results go" }
             ?? ""
-        lines.append(
-            "\(Figures.count(figures.resultsADay)) results a day take \(Figures.bytes(figures.growthADay)) a day\(left)"
-        )
+        if let results = figures.resultsADay, let growth = figures.growthADay {
+            lines.append("\(Figures.count(results)) results a day take \(Figures.bytes(growth)) a day\(left)")
+        } else {
+            lines.append("growth a day and days left: unknown until the first hour is complete")
+        }
         return lines
     }
 
@@ -41,8 +43,8 @@ struct DatabaseRenderer {
             "schema": .string(DatabaseStatVerb.schema), "generated": .time(generated), "database": .string(file),
             "bytes": .integer(figures.databaseBytes), "free_bytes": .integer(figures.freeBytes),
             "log_bytes": .integer(figures.logBytes), "max_bytes": .optional(figures.maxSize),
-            "series": .integer(figures.series), "results_a_day": .integer(figures.resultsADay),
-            "growth_bytes_a_day": .integer(figures.growthADay), "days_left": .optional(figures.daysLeft),
+            "series": .integer(figures.series), "results_a_day": .optional(figures.resultsADay),
+            "growth_bytes_a_day": .optional(figures.growthADay), "days_left": .optional(figures.daysLeft),
             "levels": .array(
                 figures.levels.map { level in
                     .object([
@@ -57,17 +59,27 @@ struct DatabaseRenderer {
     func lines(_ check: StoreCheck, file: String) -> [String] {
         var lines = check.structure.map { HostileText.line("structure: \($0)") }
         for table in check.tables {
-            var text = "\(table.name): \(Figures.count(table.rows)) rows"
+            // What is counted there are series, and what is found are hours and days.
+            let areLevels = table.name == StoreCheck.levels
+            var text = "\(table.name): \(Figures.count(table.rows)) \(areLevels ? "series" : "rows")"
             if table.damaged > 0 {
-                text += ", \(Figures.count(table.damaged)) damaged, such as \(table.examples.joined(separator: ", "))"
+                let spans = table.damaged == 1 ? "hour or day" : "hours or days"
+                let what = areLevels ? "\(spans) with fewer results in one level than in another" : "damaged"
+                text +=
+                    ", \(Figures.count(table.damaged)) \(what), such as \(table.examples.joined(separator: ", "))"
             }
             lines.append(HostileText.line(text))
         }
-        let verdict =
-            check.isSound
-            ? "\(file) is sound"
-            : "\(file) is damaged; damaged figures count as unknown, and `taut db recover` saves the rest"
-        return lines + [HostileText.line(verdict)]
+        return lines + [HostileText.line("\(file) \(DatabaseRenderer.verdict(check))")]
+    }
+
+    private static func verdict(_ check: StoreCheck) -> String {
+        if check.isSound { return "is sound" }
+        guard check.lacksResultsOnly else {
+            return "is damaged; damaged figures count as unknown, and `taut db recover` saves the rest"
+        }
+        return "can be read whole, but lacks results that were lost to damage before, as after `taut db recover`: "
+            + "they count as unknown where they are missing, and recovering again does not bring them back"
     }
 
     func json(_ check: StoreCheck, file: String, generated: WallTime) -> JSONValue {
