@@ -51,6 +51,11 @@ extension StatusReport {
             return text
         }
     }
+    /// The verdict with its times in another zone than the daemon's.
+    public func verdict(timeZone: TimeZone) -> String {
+        Headline(targets: targets, clock: LocalClock(now: generated.time, timeZone: timeZone)).text
+    }
+
     /// The verdict without reasons, for where there is little room.
     public func shortVerdict(timeZone: TimeZone = .current) -> String {
         Headline(targets: targets, clock: LocalClock(now: generated.time, timeZone: timeZone), hasReasons: false).text

@@ -138,11 +138,12 @@ extension StatusReport {
         var layer: FaultLayer?
         var lastKnown: TargetState?
 
-        init(verdict: Verdict?, newest: WallTime?, now: WallTime, staleAfter: Duration?) {
+        init(verdict: Verdict?, newest: ProbeResult?, now: WallTime, staleAfter: Duration?) {
+            let latest = newest?.sent
             guard let verdict else {
                 state = .unknown
-                since = newest
-                reason = newest == nil ? "no result yet" : "not judged yet"
+                reason =
+                    newest.map { "never seen up or down; the newest result is \($0.outcome.name)" } ?? "no result yet"
                 return
             }
             state = verdict.state
@@ -150,10 +151,10 @@ extension StatusReport {
             reason = verdict.reason
             layer = verdict.layer
             guard let staleAfter else { return }
-            if let newest, now - newest <= staleAfter { return }
+            if let latest, now - latest <= staleAfter { return }
             state = .unknown
             lastKnown = verdict.state
-            since = newest ?? verdict.since
+            since = latest ?? verdict.since
             layer = .monitor
             reason = "not measured since then; was \(verdict.state.rawValue)"
         }

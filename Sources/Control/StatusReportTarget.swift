@@ -66,7 +66,7 @@ extension StatusReport {
         }
 
         /// - Parameters:
-        ///   - verdict: nil where nothing was judged yet.
+        ///   - verdict: nil where no change of state is known.
         ///   - series: what came of the target's probes, a value each probe and address.
         ///   - isLive: true for a report of the running daemon, whose judge knows about gaps. False: a state that
         ///     rests on results older than `subject.staleAfter` becomes `unknown`.
@@ -79,7 +79,7 @@ extension StatusReport {
             site = subject.site
             let current = ProbeSeries.current(series, staleAfter: subject.staleAfter)
             let primary = ProbeSeries.primary(current)
-            let newest = current.compactMap { $0.results.last?.sent }.max()
+            let newest = current.compactMap { $0.results.last }.max { $0.sent < $1.sent }
             let judgement = Judgement(
                 verdict: verdict, newest: newest, now: now, staleAfter: isLive ? nil : subject.staleAfter)
             state = judgement.state.rawValue

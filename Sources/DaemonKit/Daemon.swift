@@ -141,6 +141,7 @@ final class Daemon {
             hooks.update(hooks: configuration.hooks, site: configuration.site)
             if let resolver = network.reloadResolver() { engine.update(resolver: resolver) }
             core.turn { ((), $0.take(configuration, notes: notes, now: Core.now)) }
+            log.notice("config reloaded: \(core.read { $0.targets.count }) targets")
         }
         notifier.ready(status: "watching \(core.read { $0.targets.count }) targets")
     }

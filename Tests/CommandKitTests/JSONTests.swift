@@ -86,6 +86,18 @@ enum JSONReading {
         #expect(target.sparkOutcomes == ["ok", "indeterminate", "ok", "ok", "refused"])
     }
 
+    /// A name that never resolved has results and no change of state; since when it is unknown cannot be told by them.
+    @Test func whatWasNeverJudgedSaysSoWithoutABeginning() {
+        var results = Fixtures.results(milliseconds: [10, 20])
+        for index in results.indices { results[index].outcome = .unresolved }
+        let target = StatusReport.Target(
+            StatusReport.Subject(id: Fixtures.id("x"), title: "x", kind: .host, interval: .seconds(10)), verdict: nil,
+            series: [StatusReport.ProbeSeries(probe: "icmp", kind: .icmp, address: nil, results: results)],
+            now: Fixtures.now, isLive: false)
+        #expect(target.state == "unknown" && target.since == nil)
+        #expect(target.reason == "never seen up or down; the newest result is unresolved")
+    }
+
     @Test func icmpIsThePrimaryProbe() {
         let icmp = StatusReport.ProbeSeries(
             probe: "ping", kind: .icmp, address: nil, results: Fixtures.results(milliseconds: [1]))

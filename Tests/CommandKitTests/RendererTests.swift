@@ -1,4 +1,5 @@
 import Control
+import Foundation
 import Model
 import Testing
 
@@ -43,11 +44,21 @@ import Testing
     }
 
     @Test func narrowStatusStaysInItsWidth() {
-        for width in [60, 80, 100, 200] {
+        for width in [40, 60, 80, 100, 200] {
             let lines = StatusRenderer(palette: .plain, width: width, clock: Fixtures.clock).lines(Fixtures.report)
-            // The fixed columns alone need this much.
-            for line in lines { #expect(DisplayWidth.of(line) <= max(width, 112)) }
+            for line in lines { #expect(DisplayWidth.of(line) <= width, "\(width): \(line)") }
+            #expect(lines.contains { $0.contains("✖ down") })
+            #expect(lines.contains { $0.contains("reason") } == (width >= 60))
         }
+    }
+
+    /// The daemon's zone is that of its host; whoever asks may have another.
+    @Test func theVerdictNamesTimesInTheReadersZone() throws {
+        var clock = Fixtures.clock
+        clock.timeZone = try #require(TimeZone(secondsFromGMT: 9 * 3_600))
+        let lines = StatusRenderer(palette: .plain, width: nil, clock: clock).lines(Fixtures.report)
+        let since = try #require(Fixtures.report.targets.first { $0.state == "down" }?.since)
+        #expect(lines[0].contains("since \(clock.short(since.time))"))
     }
 
     @Test func history() throws {

@@ -27,15 +27,17 @@ struct StatusRenderer {
 
     private func headline(_ report: StatusReport) -> String {
         let site = report.site.map { $0.isEmpty ? "" : "\(Text.sanitised($0)): " } ?? ""
-        return clip(site + safe(report.verdict))
+        return clip(site + safe(report.verdict(timeZone: clock.timeZone)))
     }
 
     private func table(_ targets: [StatusReport.Target]) -> [String] {
         var table = Table([
-            TableColumn("target", flexible: true), TableColumn("state"), TableColumn("since"),
-            TableColumn("loss", .trailing), TableColumn("p50", .trailing), TableColumn("p95", .trailing),
-            TableColumn("jitter", .trailing), TableColumn("latest"), TableColumn("reason", flexible: true),
+            TableColumn("target", flexible: true), TableColumn("state"), TableColumn("since", dispensable: 4),
+            TableColumn("loss", .trailing), TableColumn("p50", .trailing),
+            TableColumn("p95", .trailing, dispensable: 2), TableColumn("jitter", .trailing, dispensable: 1),
+            TableColumn("latest", dispensable: 3), TableColumn("reason", flexible: true, dispensable: 5),
         ])
+        let points = (width ?? .max) < 100 ? 8 : 16
         for target in targets {
             let colour = Palette.colour(ofState: target.state)
             let sign = StatusRenderer.sign(ofState: target.state)
@@ -46,7 +48,7 @@ struct StatusRenderer {
                 TableCell(Figures.time(microseconds: target.rttP50)),
                 TableCell(Figures.time(microseconds: target.rttP95)),
                 TableCell(Figures.time(microseconds: target.jitter)),
-                TableCell(Sparkline.text(target.spark, outcomes: target.sparkOutcomes, columns: 16), .cyan),
+                TableCell(Sparkline.text(target.spark, outcomes: target.sparkOutcomes, columns: points), .cyan),
                 TableCell(StatusRenderer.reason(of: target)),
             ])
         }

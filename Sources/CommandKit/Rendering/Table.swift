@@ -9,11 +9,16 @@ struct TableColumn: Sendable {
     var alignment: Alignment
     /// The column that is cut when the table is wider than the terminal.
     var isFlexible: Bool
+    /// Left out of a table that is too wide even so, lowest first; nil never.
+    var dispensable: Int?
 
-    init(_ title: String, _ alignment: Alignment = .leading, flexible: Bool = false) {
+    init(
+        _ title: String, _ alignment: Alignment = .leading, flexible: Bool = false, dispensable: Int? = nil
+    ) {
         self.title = title
         self.alignment = alignment
         isFlexible = flexible
+        self.dispensable = dispensable
     }
 }
 
@@ -44,12 +49,13 @@ struct Table: Sendable {
 
     /// The lines, header first; no line is wider than `width` unless the fixed columns alone are.
     func lines(width: Int?, palette: Palette) -> [String] {
-        var widths = columns.map { DisplayWidth.of($0.title) }
-        for row in rows {
-            for (index, cell) in row.enumerated() where index < widths.count {
-                widths[index] = max(widths[index], DisplayWidth.of(cell.text))
-            }
+        if let width, let column = columnTooMany(width) {
+            var narrower = self
+            narrower.columns.remove(at: column)
+            narrower.rows = rows.map { row in row.indices.filter { $0 != column }.map { row[$0] } }
+            return narrower.lines(width: width, palette: palette)
         }
+        var widths = naturalWidths()
         if let width {
             let total = widths.reduce(0, +) + Table.gap * max(0, columns.count - 1)
             var excess = total - width
@@ -61,6 +67,24 @@ struct Table: Sendable {
         }
         let header = line(columns.map { TableCell($0.title, .dim) }, widths: widths, palette: palette)
         return [header] + rows.map { line($0, widths: widths, palette: palette) }
+    }
+
+    private func naturalWidths() -> [Int] {
+        var widths = columns.map { DisplayWidth.of($0.title) }
+        for row in rows {
+            for (index, cell) in row.enumerated() where index < widths.count {
+                widths[index] = max(widths[index], DisplayWidth.of(cell.text))
+            }
+        }
+        return widths
+    }
+
+    /// The next column to leave out; nil where all fit, or none may go.
+    private func columnTooMany(_ width: Int) -> Int? {
+        let least = zip(columns, naturalWidths()).map { $0.isFlexible ? min($1, Table.leastFlexible) : $1 }
+        guard least.reduce(0, +) + Table.gap * max(0, columns.count - 1) > width else { return nil }
+        return columns.indices.filter { columns[$0].dispensable != nil }
+            .min { (columns[$0].dispensable ?? 0) < (columns[$1].dispensable ?? 0) }
     }
 
     private func line(_ cells: [TableCell], widths: [Int], palette: Palette) -> String {

@@ -50,7 +50,7 @@ struct WatchRenderer {
         }
         guard state.isLive else { return "nobody judges now: tautd does not answer" }
         let site = report.site.map { $0.isEmpty ? "" : "\($0): " } ?? ""
-        let whole = HostileText.line(site + report.verdict)
+        let whole = HostileText.line(site + report.verdict(timeZone: clock.timeZone))
         // The reasons are in the table as well; who is in trouble must be read here.
         return DisplayWidth.of(whole) + 14 <= state.size.columns
             ? whole : site + report.shortVerdict(timeZone: clock.timeZone)
