@@ -141,6 +141,8 @@ enum FigureReading {
                 FROM series_rows AS s
                 """, arguments: [last - 86_400])
         guard let results = row?.integer(0), let first = row?.integer(1) else { return nil }
-        return results * 24 / max(1, (last - first) / Hour.seconds + 1)
+        // The first hour may have begun before the monitor did.
+        let begin = max(first, try PurgeLevel.chunks.oldest(db) ?? first)
+        return results * 86_400 / max(60, last + Hour.seconds - begin)
     }
 }
