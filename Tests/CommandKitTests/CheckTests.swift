@@ -40,6 +40,8 @@ import Testing
         let late = try check(up, at: Fixtures.now + .seconds(61))
         #expect(late.code == .unknown)
         #expect(late.text.contains("stale: newest result is"))
+        #expect(late.text.hasSuffix("rtt –, loss –"))
+        #expect(late.perfdata == "rtt=U;;;0 loss=U;;;0;100")
         #expect(try check(up, at: Fixtures.now + .seconds(30)).code == .ok)
     }
 

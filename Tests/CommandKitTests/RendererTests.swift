@@ -107,6 +107,13 @@ import Testing
             ]))
     }
 
+    @Test func storedFlowsSayNothingOfNow() {
+        let renderer = FlowsRenderer(palette: .plain, width: nil, clock: Fixtures.clock, isLive: false)
+        let lines = renderer.lines(FlowsFixture.report)
+        #expect(lines.contains { $0.hasPrefix("capture any: 12,345 packets, 100 not used") })
+        #expect(!lines.contains { $0.contains("flows now") })
+    }
+
     @Test func flows() throws {
         let report = FlowsFixture.report
         let renderer = FlowsRenderer(palette: .plain, width: nil, clock: Fixtures.clock)

@@ -42,11 +42,14 @@ struct CheckResult: Hashable, Sendable {
             code = grade.code
             reasons = grade.reasons
         }
+        // Figures of an unknown target are not of now; a graph must not draw the last one on and on.
+        let rtt = code == .unknown ? nil : target.rttP50
+        let loss = code == .unknown ? nil : target.lossPercent
         let since = target.since.map { " since \(clock.short($0.time))" } ?? ""
         text =
             "\(target.title) \(target.state)\(since)" + (reasons.isEmpty ? "" : ": \(reasons.joined(separator: ", "))")
-            + ", rtt \(Figures.time(microseconds: target.rttP50)), loss \(Figures.percent(target.lossPercent))"
-        perfdata = CheckResult.perfdata(target, warning: warning, critical: critical)
+            + ", rtt \(Figures.time(microseconds: rtt)), loss \(Figures.percent(loss))"
+        perfdata = CheckResult.perfdata(rtt: rtt, loss: loss, warning: warning, critical: critical)
     }
 
     private init(code: CheckCode, text: String, perfdata: String) {
@@ -94,13 +97,13 @@ struct CheckResult: Hashable, Sendable {
 
     /// `'label'=value[UOM];[warn];[crit];[min];[max]`; an unknown value is `U`.
     private static func perfdata(
-        _ target: StatusReport.Target, warning: CheckThreshold, critical: CheckThreshold
+        rtt: Double?, loss: Double?, warning: CheckThreshold, critical: CheckThreshold
     ) -> String {
         func milliseconds(_ duration: Duration?) -> String {
             duration.map { trimmed($0.microseconds / 1_000) } ?? ""
         }
-        let rtt = target.rttP50.map { "\(trimmed($0 / 1_000))ms" } ?? "U"
-        let loss = target.lossPercent.map { "\(trimmed($0))%" } ?? "U"
+        let rtt = rtt.map { "\(trimmed($0 / 1_000))ms" } ?? "U"
+        let loss = loss.map { "\(trimmed($0))%" } ?? "U"
         return "rtt=\(rtt);\(milliseconds(warning.rtt));\(milliseconds(critical.rtt));0 "
             + "loss=\(loss);\(warning.lossPercent.map(trimmed) ?? "");\(critical.lossPercent.map(trimmed) ?? "");0;100"
     }

@@ -7,6 +7,8 @@ struct FlowsRenderer {
     var palette: Palette
     var width: Int?
     var clock: LocalClock
+    /// False for a report out of the database, which does not know what flows there are now.
+    var isLive = true
 
     func lines(_ report: FlowsReport) -> [String] {
         var lines: [String] = []
@@ -45,7 +47,8 @@ struct FlowsRenderer {
     }
 
     private func capture(_ capture: StatusReport.Capture) -> [String] {
-        var parts = ["\(Figures.count(capture.packets)) packets", "\(Figures.count(capture.activeFlows)) flows now"]
+        var parts = ["\(Figures.count(capture.packets)) packets"]
+        if isLive { parts.append("\(Figures.count(capture.activeFlows)) flows now") }
         let unused = capture.drops.values.reduce(UInt64(0)) { $0.addingSaturated($1) }
         if unused > 0 { parts.append("\(Figures.count(unused)) not used") }
         var lost: [String] = []

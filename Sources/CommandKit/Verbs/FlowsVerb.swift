@@ -37,8 +37,10 @@ struct FlowsVerb: ParsableCommand {
         let console = global.console
         var note: String?
         let report: FlowsReport
+        var isLive = false
         if !range.isGiven, let live = live() {
             report = live
+            isLive = true
         } else {
             report = try stored()
             if !range.isGiven { note = "from the database: the daemon does not answer" }
@@ -48,7 +50,8 @@ struct FlowsVerb: ParsableCommand {
         } else {
             if let note { try console.line(console.palette.paint("! \(note)", .yellow)) }
             let renderer = FlowsRenderer(
-                palette: console.palette, width: console.width, clock: CommandContext.current.clock)
+                palette: console.palette, width: console.width, clock: CommandContext.current.clock,
+                isLive: isLive)
             try console.lines(renderer.lines(report))
         }
         if report.rows.isEmpty { throw ExitCode(2) }
