@@ -37,7 +37,7 @@ public enum HookEvent: Hashable, Sendable {
         case .retrying(let hook, let notice, let attempt, let reason):
             "hook \(hook): attempt \(attempt) of \(notice) failed, will retry: \(reason)"
         case .gaveUp(let hook, let notice, let attempts, let reason):
-            "hook \(hook): gave up \(notice) after \(attempts) attempts: \(reason)"
+            "hook \(hook): gave up \(notice) after \(attempts) attempt\(attempts == 1 ? "" : "s"): \(reason)"
         case .dropped(let hook, let notice, let reason): "hook \(hook): dropped \(notice): \(reason)"
         case .spoolTrouble(let reason): "hook spool: \(reason)"
         }

@@ -178,12 +178,15 @@ struct ControlAnswers: Sendable {
         let hooks = hooks
         Task.detached {
             let run = await hooks.test(hook: name)
-            responder.reply(
-                .hookRun(
-                    HookRunReport(
-                        hook: run.hook, command: hook.command, succeeded: run.isDelivered, result: run.text,
-                        duration: run.duration, output: Text.sanitised(bytes: run.output))))
+            responder.reply(.hookRun(Self.report(run, of: hook)))
         }
+    }
+
+    /// The output goes as it came: whoever shows it does so line by line, and makes each line harmless.
+    static func report(_ run: HookRunResult, of hook: HookSpec) -> HookRunReport {
+        HookRunReport(
+            hook: run.hook, command: hook.command, succeeded: run.isDelivered, result: run.text,
+            duration: run.duration, output: String(decoding: run.output, as: UTF8.self))
     }
 
     /// `all` is every notice that was given up.

@@ -39,6 +39,8 @@ final class Core: Sendable {
     private let isStopping = Atomic(false)
     private let thread = Mutex<LinuxSystem.Thread?>(nil)
     private let reportedDrops = Atomic<UInt64>(0)
+    /// What the log says of the storage at present.
+    private let reportedStorage = Mutex<String?>(nil)
 
     init(monitor: consuming sending Monitor, waker: Waker, mailbox: Mailbox<Message>, parts: Parts) {
         self.waker = waker
@@ -131,9 +133,25 @@ final class Core: Sendable {
             parts.log.notice("\(event.text)", metadata: ["event": "\(event.kind.rawValue)"])
             monitor.withLock { $0.remember([event]) }
         }
+        reportStorage()
         let dropped = mailbox.dropped
         if dropped > reportedDrops.exchange(dropped, ordering: .relaxed) {
             parts.log.error("the core is overrun: \(dropped) messages dropped since the start")
+        }
+    }
+
+    /// A full disk is shown by `taut status`; whoever reads the log later looks for it there.
+    private func reportStorage() {
+        let problem = parts.store.counters.lastError
+        let before = reportedStorage.withLock { shown in
+            defer { shown = problem }
+            return shown
+        }
+        guard problem != before else { return }
+        if let problem {
+            parts.log.error("results are not stored: \(problem)")
+        } else {
+            parts.log.notice("results are stored again")
         }
     }
 

@@ -71,6 +71,10 @@ struct DaemonStart {
             log.critical("\(error)")
             return error.exitStatus
         }
+        // A database that was set aside, a gap: what anybody looks for in the log after a bad night.
+        for event in opened.events where event.kind != .started {
+            log.notice("\(event.text)", metadata: ["event": "\(event.kind.rawValue)"])
+        }
         let daemon: Daemon
         do {
             daemon = try Daemon(
