@@ -34,21 +34,8 @@ extension Judge {
             var text = healthy.map { Phrases.health($0, window: judgement.window) }.joined(separator: "; ")
             if !silent.isEmpty { text += "; \(silent.map(\.spec.id).joined(separator: ", ")) never answered" }
             return (text.isEmpty ? "answers" : text, nil)
-        case .lossy(let probe):
-            guard track.probes.indices.contains(probe) else { return ("packets are lost", .path) }
-            let (failed, total) = track.probes[probe].loss(rounds: judgement.window)
-            let limit = judgement.degradedLoss.map { ", limit \(Phrases.percent($0))" } ?? ""
-            return (
-                "loses \(Phrases.percent(failed, of: total)) (\(failed) of \(total) of \(track.probes[probe].spec.id)\(limit))",
-                .path
-            )
-        case .slow(let probe):
-            guard track.probes.indices.contains(probe),
-                let median = track.probes[probe].medianRTT(rounds: judgement.window)
-            else { return ("answers slowly", .path) }
-            let source = Phrases.source(track.probes[probe].newest?.source ?? .user)
-            let limit = judgement.degradedRTT.map { ", limit \(Phrases.duration($0))" } ?? ""
-            return ("median \(Phrases.duration(median)) by \(track.probes[probe].spec.id) (\(source)\(limit))", .path)
+        case .lossy(let probe): return (lossWords(track, probe), .path)
+        case .slow(let probe): return (slowWords(track, probe), .path)
         case .partial: return partialWords(track)
         case .failing: return failingWords(track)
         case .unresolved: return ("the name \(Text.sanitised(track.spec.address.text)) does not resolve", .resolver)
@@ -58,6 +45,37 @@ extension Judge {
         case .hidden(let id): return hiddenWords(id)
         case .uplink: return (fault?.reason ?? "the uplink is down", fault?.layer ?? .uplink)
         }
+    }
+
+    /// The loss that holds the state: below the limit that is the loss over the two windows that the way back takes.
+    private func lossWords(_ track: TargetTrack, _ probe: Int) -> String {
+        guard track.probes.indices.contains(probe) else { return "packets are lost" }
+        let judgement = track.spec.judgement
+        var (failed, total) = track.probes[probe].loss(rounds: judgement.window)
+        var limits = ""
+        if let limit = judgement.degradedLoss {
+            limits = ", limit \(Phrases.percent(limit))"
+            if Double(failed) <= limit * Double(total) {
+                (failed, total) = track.probes[probe].loss(rounds: judgement.window * 2)
+                limits += ", well below \(Phrases.percent(limit / 2))"
+            }
+        }
+        return
+            "loses \(Phrases.percent(failed, of: total)) (\(failed) of \(total) of \(track.probes[probe].spec.id)\(limits))"
+    }
+
+    private func slowWords(_ track: TargetTrack, _ probe: Int) -> String {
+        let judgement = track.spec.judgement
+        guard track.probes.indices.contains(probe),
+            let median = track.probes[probe].medianRTT(rounds: judgement.window)
+        else { return "answers slowly" }
+        let source = Phrases.source(track.probes[probe].newest?.source ?? .user)
+        var limits = ""
+        if let limit = judgement.degradedRTT {
+            limits = ", limit \(Phrases.duration(limit))"
+            if median <= limit.clampedNanoseconds { limits += ", well below \(Phrases.duration(limit / 10 * 9))" }
+        }
+        return "median \(Phrases.duration(median)) by \(track.probes[probe].spec.id) (\(source)\(limits))"
     }
 
     private func lastSeen(_ track: TargetTrack) -> String {

@@ -112,8 +112,28 @@ import Testing
             world.judge.verdict(for: spec.id)?.reason == "median 150.0 ms by icmp (kernel timestamps, limit 100.0 ms)")
         world.run(to: 89_000)
         #expect(world.judge.state(of: spec.id) == .degraded)
+        #expect(
+            world.judge.verdict(for: spec.id)?.reason
+                == "median 95.0 ms by icmp (kernel timestamps, limit 100.0 ms, well below 90.0 ms)")
         world.run(to: 120_000)
         #expect(world.states(of: spec.id) == [.up, .degraded, .up])
+    }
+
+    /// "Loses 0.0 %, limit 20.0 %" once was why a target was degraded.
+    @Test func theReasonOfALossyTargetIsTheLossThatHoldsIt() {
+        var spec = Make.target("a")
+        spec.judgement.degradedLoss = 0.2
+        var world = Simulation([spec]) { _, _, at in
+            (20_000..<30_000).contains(at) && at % 3_000 < 1_000 ? .silent : .answers(milliseconds: 20)
+        }
+        world.run(to: 30_500)
+        #expect(world.judge.state(of: spec.id) == .degraded)
+        #expect(world.judge.verdict(for: spec.id)?.reason == "loses 30.0 % (3 of 10 of icmp, limit 20.0 %)")
+        world.run(to: 38_500)
+        #expect(world.judge.state(of: spec.id) == .degraded)
+        #expect(
+            world.judge.verdict(for: spec.id)?.reason
+                == "loses 15.0 % (3 of 20 of icmp, limit 20.0 %, well below 10.0 %)")
     }
 
     @Test func unresolvedAndOurOwnFaultsAreUnknownAndNotCounted() {
