@@ -28,17 +28,19 @@ public struct StoreRecovery: Hashable, Sendable {
         }
         do {
             let reader = try Connection.reader(path: source)
-            let writer = try Connection.writer(path: destination, maxSize: 1 << 44) { _ in }
-            try FileManager.default.setAttributes(
-                [.posixPermissions: Int(StateFiles.fileMode)], ofItemAtPath: destination)
-            try Schema.current.migrator.migrate(writer)
-            try writer.write { try Schema.fillOutcomes($0) }
+            let writer = try newDatabase(destination)
             var recovery = StoreRecovery()
-            try reader.read { old in
-                guard try Int64.fetchOne(old, sql: "PRAGMA application_id") == Schema.applicationID else {
-                    throw StoreError.foreign(path: source)
+            var isRead = false
+            do {
+                try reader.read { old in
+                    guard try Int64.fetchOne(old, sql: "PRAGMA application_id") == Schema.applicationID else {
+                        throw StoreError.foreign(path: source)
+                    }
+                    try writer.write { new in recovery.tables = try Salvage(old: old, new: new).run() }
+                    isRead = true
                 }
-                try writer.write { new in recovery.tables = try Salvage(old: old, new: new).run() }
+            } catch let error as DatabaseError where isRead && error.resultCode == .SQLITE_CORRUPT {
+                // SQLite fails the end of a read that met damage, too; what there is to save is saved by then.
             }
             try writer.write { try Meta.set($0, .cleanStop, 0) }
             try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
@@ -48,9 +50,22 @@ public struct StoreRecovery: Hashable, Sendable {
             throw Connection.storeError(error, path: source)
         }
     }
+
+    private static func newDatabase(_ path: String) throws -> DatabaseQueue {
+        do {
+            let writer = try Connection.writer(path: path, maxSize: 1 << 44) { _ in }
+            try FileManager.default.setAttributes([.posixPermissions: Int(StateFiles.fileMode)], ofItemAtPath: path)
+            try Schema.current.migrator.migrate(writer)
+            try writer.write { try Schema.fillOutcomes($0) }
+            return writer
+        } catch {
+            throw Connection.storeError(error, path: path)
+        }
+    }
 }
 
-/// One salvage: tables are read from their first row on, and where that ends in damage, from their last row back.
+/// One salvage: tables are read from their first row on, and where that ends in damage, from their last row back; what
+/// lies between two damaged places is looked for by halves.
 private struct Salvage {
     let old: Database
     let new: Database
@@ -122,39 +137,90 @@ private struct Salvage {
         // An older file lacks columns that a later release added; those keep what they have without it.
         let present = Set(try old.columns(in: name).map(\.name))
         let copied = try new.columns(in: name).map(\.name).filter { present.contains($0) }
-        let first = CInt(columns.split(separator: ",").count)
         let marks = Array(repeating: "?", count: copied.count).joined(separator: ", ")
         let insert = try new.cachedStatement(
             sql: "INSERT OR IGNORE INTO \(name) (\(copied.joined(separator: ", "))) VALUES (\(marks))")
-        for order in ["ASC", "DESC"] {
-            let sort = key.split(separator: ",").map { "r.\($0.trimmingCharacters(in: .whitespaces)) \(order)" }
-            let sql = """
-                SELECT \(columns), \(copied.map { "r.\"\($0)\"" }.joined(separator: ", ")) FROM \(name) AS r
-                WHERE \(condition) ORDER BY \(sort.joined(separator: ", "))
-                """
-            do {
-                try FastRows(try old.makeStatement(sql: sql), []).each { row in
-                    guard isSound(row) else {
-                        if order == "ASC" { table.refused += 1 }
-                        return
-                    }
-                    let values = copied.indices.map { row.value(first + CInt($0)) }
-                    // A row that breaks a rule of its table is not what was written either.
-                    do {
-                        try insert.execute(arguments: StatementArguments(values))
-                        table.rows += Int64(new.changesCount)
-                    } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-                        table.refused += 1
-                    }
-                }
-                return table
-            } catch let error as DatabaseError
-                where [ResultCode.SQLITE_CORRUPT, .SQLITE_IOERR, .SQLITE_NOTADB, .SQLITE_ERROR].contains(
-                    error.resultCode)
-            {
+        // Ranges of the first column of the key, the widest first; nil is the whole table.
+        var ranges: [ClosedRange<Int64>?] = [nil]
+        var next = 0
+        while next < min(ranges.count, Salvage.maximumRanges) {
+            let range = ranges[next]
+            next += 1
+            var ends: [Int64?] = []
+            for order in ["ASC", "DESC"] {
+                let pass = Pass(
+                    table: name, key: key, condition: condition, columns: columns, copied: copied, order: order,
+                    range: range)
+                ends.append(nil)
+                guard try copy(pass, isSound, insert, into: &table, reached: &ends[ends.count - 1]) else { break }
                 table.isIncomplete = true
             }
+            // Read to its end, or damaged: then from both sides, as far as it goes.
+            guard ends.count == 2, let high = ends[1] ?? range?.upperBound else { continue }
+            let low = ends[0] ?? range?.lowerBound ?? 0
+            guard low < high else { continue }
+            let middle = low + (high - low) / 2
+            if range != low...middle { ranges.append(low...middle) }
+            if range != (middle + 1)...high { ranges.append((middle + 1)...high) }
         }
         return table
+    }
+
+    /// Looked into at most in one table, or one series of it.
+    private static let maximumRanges = 4_096
+
+    /// One reading of rows in one direction.
+    private struct Pass {
+        var table: String
+        var key: String
+        var condition: String
+        var columns: String
+        var copied: [String]
+        var order: String
+        var range: ClosedRange<Int64>?
+
+        var sql: String {
+            let names = key.split(separator: ",").map { "r.\($0.trimmingCharacters(in: .whitespaces))" }
+            let within = range.map { " AND \(names[0]) BETWEEN \($0.lowerBound) AND \($0.upperBound)" } ?? ""
+            return """
+                SELECT \(columns), \(copied.map { "r.\"\($0)\"" }.joined(separator: ", ")), \(names[0])
+                FROM \(table) AS r
+                WHERE \(condition)\(within) ORDER BY \(names.map { "\($0) \(order)" }.joined(separator: ", "))
+                """
+        }
+    }
+
+    /// True where it ended in damage; `reached` is then the first column of the key of the last row before it.
+    private func copy(
+        _ pass: Pass, _ isSound: (FastRows) -> Bool, _ insert: Statement, into table: inout StoreRecovery.Table,
+        reached: inout Int64?
+    ) throws -> Bool {
+        let first = CInt(pass.columns.split(separator: ",").count)
+        do {
+            try FastRows(try old.makeStatement(sql: pass.sql), []).each { row in
+                let position = row.integer(first + CInt(pass.copied.count))
+                reached = position ?? reached
+                guard isSound(row) else {
+                    // At the begin of a narrower range are rows that were seen before.
+                    if pass.order == "ASC", pass.range == nil || position != pass.range?.lowerBound {
+                        table.refused += 1
+                    }
+                    return
+                }
+                let values = pass.copied.indices.map { row.value(first + CInt($0)) }
+                // A row that breaks a rule of its table is not what was written either.
+                do {
+                    try insert.execute(arguments: StatementArguments(values))
+                    table.rows += Int64(new.changesCount)
+                } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                    table.refused += 1
+                }
+            }
+            return false
+        } catch let error as DatabaseError
+            where [ResultCode.SQLITE_CORRUPT, .SQLITE_IOERR, .SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
+        {
+            return true
+        }
     }
 }

@@ -206,6 +206,42 @@ import Testing
         #expect(check.structure.isEmpty && check.tables.allSatisfy { $0.damaged == 0 || $0.name == "levels" })
     }
 
+    /// Damage within pages of rows fails the end of SQLite's transaction as well: recovery once ended there with an error,
+    /// and what lies between two damaged pages was left behind.
+    @Test func rowsBetweenDamagedPagesAreSaved() throws {
+        let scratch = Scratch()
+        let store = try scratch.open(clock: TestClock(noon + .seconds(3000))).store
+        store.sync(targets: [spec("gw")])
+        for step in 0..<3_000 { store.append(round(at: noon + .seconds(step), [ok(5)], sequence: UInt32(step))) }
+        store.close()
+        let queue = try DatabaseQueue(path: scratch.database)
+        let pages = try queue.read {
+            try Int.fetchAll($0, sql: "SELECT pageno FROM dbstat WHERE name = 'results' AND pagetype = 'leaf'")
+        }
+        try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+        try queue.close()
+        try #require(pages.count >= 20)
+        var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: scratch.database)))
+        // Pointers to the cells of three pages, one of them in the middle.
+        for page in [pages[3], pages[pages.count / 2], pages[pages.count - 4]] {
+            for index in 150..<160 { bytes[(page - 1) * 4096 + index] ^= 0x55 }
+        }
+        try Data(bytes).write(to: URL(fileURLWithPath: scratch.database))
+        let saved = scratch.path + "/saved.db"
+        let recovery = try StoreRecovery.run(from: scratch.database, to: saved)
+        let results = try #require(recovery.tables.first { $0.name == "results" })
+        #expect(results.isIncomplete)
+        // Three pages of some hundred rows, and rows of the same minute beside them.
+        #expect(results.rows > 2_400 && results.rows < 3_000, "\(results.rows)")
+        #expect(try StoreReader(path: saved).check().isSound)
+        let nowhere = scratch.path + "/none/saved.db"
+        #expect {
+            _ = try StoreRecovery.run(from: scratch.database, to: nowhere)
+        } throws: { error in
+            "\(error)".hasPrefix("cannot open \(nowhere)")
+        }
+    }
+
     /// The first hours stand for a day in proportion: days left were once promised as if a day had no more of them.
     @Test func aShortPastIsScaledToADay() throws {
         let scratch = Scratch()

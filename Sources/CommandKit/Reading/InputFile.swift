@@ -8,18 +8,19 @@ enum InputFile {
     /// Bytes read at most.
     static let maximumSize = 16 << 20
 
+    /// A file, or standard input for `-`.
+    static func open(_ path: String) throws -> FileHandle {
+        if path == "-" { return .standardInput }
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CommandError.failure("cannot read \(path): \(SystemError.message(of: errno))")
+        }
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+
     /// The text of a file, or of standard input for `-`.
     static func text(_ path: String) throws -> String {
-        let handle: FileHandle
-        if path == "-" {
-            handle = .standardInput
-        } else {
-            let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else {
-                throw CommandError.failure("cannot read \(path): \(SystemError.message(of: errno))")
-            }
-            handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        }
+        let handle = try open(path)
         let data: Data
         do {
             data = try handle.read(upToCount: maximumSize + 1) ?? Data()

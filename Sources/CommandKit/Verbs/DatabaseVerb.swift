@@ -53,7 +53,8 @@ struct DatabaseCheckVerb: ParsableCommand {
         do {
             check = try reader.check()
         } catch {
-            throw CommandError.failure(error.description)
+            let hint = if case .corrupt = error { "; `taut db recover` saves what can be read" } else { "" }
+            throw CommandError.failure(error.description + hint)
         }
         let console = global.console
         let renderer = DatabaseRenderer(clock: CommandContext.current.clock)
@@ -160,10 +161,7 @@ struct ImportSource {
 
     init(_ path: String) throws {
         name = path
-        guard let handle = path == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: path) else {
-            throw CommandError.failure(HostileText.line("cannot read \(path)"))
-        }
-        self.handle = handle
+        handle = try InputFile.open(path)
     }
 
     /// The next result; nil at the end. Fails with the number of the line that cannot be read.
@@ -208,7 +206,8 @@ struct ImportSource {
                 // Nil is the end.
                 data = try handle.read(upToCount: 1 << 18) ?? Data()
             } catch {
-                throw CommandError.failure(HostileText.line("cannot read \(name)"))
+                let reason = (error as NSError).localizedDescription
+                throw CommandError.failure(HostileText.line("cannot read \(name): \(reason)"))
             }
             if data.isEmpty { isAtEnd = true } else { buffer.append(contentsOf: data) }
         }
