@@ -46,6 +46,7 @@ void taut_guard_terminal(int descriptor, const struct termios *settings, const v
     isGuarded = 1;
     struct sigaction action = {0};
     action.sa_handler = farewell;
+    action.sa_flags = SA_ONSTACK;
     // Giving a terminal back must not stop us half-way.
     sigfillset(&action.sa_mask);
     for (int index = 0; index < count; index++) sigaction(deadly[index], &action, &before[index]);

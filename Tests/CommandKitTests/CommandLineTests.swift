@@ -86,6 +86,17 @@ import Testing
         }
     }
 
+    /// A silence that was asked of a stopped daemon came into force when it went on.
+    @Test func aRequestWithoutAnAnswerIsNotSaidToHaveFailed() throws {
+        let daemon = try FakeDaemon { _ in
+            sleep(7)
+            return .done("acknowledged")
+        }
+        let outcome = Self.run(["ack", "1"] + daemon.options)
+        #expect(outcome.code == 1)
+        #expect(outcome.notes.contains("did not answer in time; it may still do what was asked"))
+    }
+
     @Test func helpAndVersionEndWithZero() {
         #expect(Self.run(["--help"]).code == 0)
         #expect(Self.run(["status", "--help"]).output.contains("USAGE: taut status"))

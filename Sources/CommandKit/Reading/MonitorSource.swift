@@ -66,7 +66,9 @@ struct MonitorSource {
         do throws(ControlClientError) {
             reply = try client.send(request, timeout: timeout)
         } catch {
-            throw CommandError.failure(error.description)
+            // A daemon that was stopped or is busy reads the request later.
+            let hint = if case .timedOut = error { "; it may still do what was asked" } else { "" }
+            throw CommandError.failure(error.description + hint)
         }
         if case .failed(let failure) = reply {
             let text = ([failure.message] + failure.details).joined(separator: "\n")
