@@ -144,8 +144,8 @@ let package = Package(
         tests(
             "DaemonKitTests",
             [
-                "DaemonKit", "Alerting", "Capturing", "Control", "Storing", "Model", "LinuxSystem", "TestSupport",
-                arguments,
+                "DaemonKit", "Alerting", "Capturing", "Control", "Probing", "Storing", "Model", "LinuxSystem", "Wire",
+                "TestSupport", arguments, logging,
             ]),
         tests("FuzzTests", ["Capturing", "TestSupport", "Model", "Wire", "Statistics"]),
         tests("ArchitectureTests", []),

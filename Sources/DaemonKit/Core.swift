@@ -38,6 +38,8 @@ final class Core: Sendable {
     private let parts: Parts
     private let isStopping = Atomic(false)
     private let thread = Mutex<LinuxSystem.Thread?>(nil)
+    /// When the files of the resolver and the tables of the kernel are looked at again, unasked; the core's thread only.
+    private let nextLooks = Mutex<(resolver: Int64, tables: Int64)>((0, 0))
     private let reportedDrops = Atomic<UInt64>(0)
     /// What the log says of the storage at present.
     private let reportedStorage = Mutex<String?>(nil)
@@ -129,6 +131,7 @@ final class Core: Sendable {
     private func tick() {
         perform(turn { $0.tick(now: Self.now, monotonic: Self.monotonic) })
         parts.watchdog.check()
+        lookAround()
         for event in parts.store.takeNews() {
             parts.log.notice("\(event.text)", metadata: ["event": "\(event.kind.rawValue)"])
             monitor.withLock { $0.remember([event]) }
@@ -138,6 +141,26 @@ final class Core: Sendable {
         if dropped > reportedDrops.exchange(dropped, ordering: .relaxed) {
             parts.log.error("the core is overrun: \(dropped) messages dropped since the start")
         }
+    }
+
+    /// Nobody tells of a resolv.conf that was written anew, and netlink may be missing or overrun.
+    private func lookAround() {
+        let now = Clock.monotonic()
+        let (readsFiles, readsTables) = nextLooks.withLock { next in
+            let due = (now >= next.resolver, now >= next.tables)
+            if due.0 { next.resolver = now + 5_000_000_000 }
+            if due.1 { next.tables = now + 60_000_000_000 }
+            return due
+        }
+        var hasChanged = readsTables
+        if readsFiles, let resolver = parts.network.settledResolver() {
+            parts.engine.update(resolver: resolver)
+            parts.log.notice(
+                "resolv.conf or the hosts file has changed",
+                metadata: ["servers": "\(resolver.servers.map(\.description).joined(separator: " "))"])
+            hasChanged = true
+        }
+        if hasChanged { networkChanged() }
     }
 
     /// A full disk is shown by `taut status`; whoever reads the log later looks for it there.

@@ -140,7 +140,8 @@ final class Daemon {
         case .accepted(let configuration, let notes):
             hooks.update(hooks: configuration.hooks, site: configuration.site)
             if let resolver = network.reloadResolver() { engine.update(resolver: resolver) }
-            core.turn { ((), $0.take(configuration, notes: notes, now: Core.now)) }
+            let resolvers = network.resolvers()
+            core.turn { ((), $0.take(configuration, notes: notes, resolvers: resolvers, now: Core.now)) }
             log.notice("config reloaded: \(core.read { $0.targets.count }) targets")
         }
         notifier.ready(status: "watching \(core.read { $0.targets.count }) targets")

@@ -105,8 +105,11 @@ struct Monitor {
     // MARK: What changes
 
     /// Takes a configuration that was checked; `notes` say what of it waits for a restart.
-    mutating func take(_ new: Configuration, notes: [String], now: WallTime) -> [Effect] {
+    mutating func take(
+        _ new: Configuration, notes: [String], resolvers: [IPAddress]? = nil, now: WallTime
+    ) -> [Effect] {
         configuration = new
+        if let resolvers { self.resolvers = resolvers }
         refusedConfiguration = nil
         let effects = rediscover(now: now, force: true)
         let text = (["config reloaded: \(targets.count) targets"] + notes).joined(separator: "; ")

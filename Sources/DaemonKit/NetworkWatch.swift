@@ -11,17 +11,23 @@ internal import Wire
 final class NetworkWatch: Sendable {
     private let monitor: NetworkMonitor?
     private let log: Logger
-    private let lastResolver = Mutex(ResolverConfiguration())
+    private let readResolver: @Sendable () -> ResolverConfiguration
+    private let lastResolver: Mutex<ResolverConfiguration>
+    /// What the files said at the last look, where that is not what is used.
+    private let awaited = Mutex<ResolverConfiguration?>(nil)
 
-    init(log: Logger) {
+    init(
+        log: Logger, resolver: @escaping @Sendable () -> ResolverConfiguration = { ResolverConfiguration.system() }
+    ) {
         self.log = log
+        readResolver = resolver
+        lastResolver = Mutex(resolver())
         do {
             monitor = try NetworkMonitor()
         } catch {
             monitor = nil
             log.error("changes of links and routes are noticed once a minute only: \(error)")
         }
-        lastResolver.withLock { $0 = ResolverConfiguration.system() }
     }
 
     /// Puts the netlink socket into the loop.
@@ -54,11 +60,22 @@ final class NetworkWatch: Sendable {
 
     /// Reads resolv.conf and hosts again; the new settings where they differ from the last ones.
     func reloadResolver() -> ResolverConfiguration? {
-        let fresh = ResolverConfiguration.system()
+        let fresh = readResolver()
         return lastResolver.withLock { last in
             guard fresh != last else { return nil }
             last = fresh
             return fresh
         }
+    }
+
+    /// The same for a look now and then: what is found must stand at two looks in a row, since a DHCP or VPN client may be
+    /// about to write the rest of it.
+    func settledResolver() -> ResolverConfiguration? {
+        let fresh = readResolver()
+        let isSettled = awaited.withLock { awaited in
+            defer { awaited = fresh }
+            return awaited == fresh
+        }
+        return isSettled ? reloadResolver() : nil
     }
 }

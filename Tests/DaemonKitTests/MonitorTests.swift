@@ -96,6 +96,19 @@ import Wire
         #expect(monitor.observe(try round(1, .lost), now: Self.start).isEmpty)
     }
 
+    /// A reload once asked the new resolver for names, and went on watching the old one.
+    @Test func aReloadWatchesTheResolversOfNow() throws {
+        var monitor = try monitor()
+        var configuration = monitor.configuration
+        configuration.discovery.resolvers = true
+        let old = try #require(IPAddress("192.0.2.53"))
+        let new = try #require(IPAddress("192.0.2.54"))
+        _ = monitor.take(configuration, notes: [], resolvers: [old], now: Self.start)
+        #expect(monitor.targets.map(\.id.rawValue) == ["vpn", "resolver:192.0.2.53"])
+        _ = monitor.take(configuration, notes: [], resolvers: [new], now: Self.start)
+        #expect(monitor.targets.map(\.id.rawValue) == ["vpn", "resolver:192.0.2.54"])
+    }
+
     @Test func silencesCountUpAndEnd() throws {
         var monitor = try monitor()
         let (first, _) = monitor.silence(match: "v*", duration: .seconds(60), reason: "a\u{1b}b", now: Self.start)
