@@ -129,6 +129,7 @@ import Wire
             #expect(SilenceVerb.note("vpn-*", targets: ["gw", "vpn-west"]) == nil)
             let note = "no target matches \"gww\" now; did you mean \"gw\"?"
             #expect(SilenceVerb.note("gww", targets: ["gw", "vpn-west"]) == note)
+            #expect(SilenceVerb.note("uplink", targets: ["gw"]) == nil, "the uplink is no target, and can be silenced")
         }
     }
 

@@ -27,8 +27,9 @@ struct SilenceVerb: ParsableCommand {
     /// A silence for nothing is in force all the same (a target may come later), but is more likely a slip.
     static func note(_ match: String, targets: [String]) -> String? {
         let glob = Glob(match)
-        guard !targets.isEmpty, !targets.contains(where: { glob.matches($0) }) else { return nil }
-        let hint = Suggestion.nearest(to: match, among: targets).map { "; did you mean \"\($0)\"?" }
+        let names = targets + [AlertEngine.uplinkRule]
+        guard !targets.isEmpty, !names.contains(where: { glob.matches($0) }) else { return nil }
+        let hint = Suggestion.nearest(to: match, among: names).map { "; did you mean \"\($0)\"?" }
         return "no target matches \"\(match)\" now\(hint ?? "")"
     }
 
