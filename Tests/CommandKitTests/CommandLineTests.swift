@@ -80,6 +80,7 @@ import Testing
                 if verb[0] == "probe" { continue }
                 #expect(Self.run(verb + (verb == ["--help"] ? [] : options), refusal: gone).code == 0, "\(verb)")
             }
+            #expect(!OutputError(code: EIO).isReaderGone && OutputError(code: EIO, isDevice: true).isReaderGone)
             // The code of a plugin is its answer: it stays with nobody reading, and is never OK on a failure.
             #expect(Self.run(["check", "vpn-west"] + options, refusal: gone).code == 2)
             #expect(Self.run(["check", "gw"] + options, refusal: full).code == 3)

@@ -62,7 +62,7 @@ struct Console: Sendable {
             if written < 0 {
                 let code = errno
                 if code == EINTR { continue }
-                guard code == EAGAIN else { return OutputError(code: code) }
+                guard code == EAGAIN else { return OutputError(code: code, writingTo: descriptor) }
                 // Somebody made the descriptor non-blocking; what fails shows at the next write.
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = unsafe poll(&ready, 1, -1)
