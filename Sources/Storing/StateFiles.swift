@@ -18,6 +18,11 @@ struct StateFiles: Sendable {
     var lock: String { directory + "/tautline.db.lock" }
     private static let suffixes = ["", "-wal", "-shm"]
 
+    /// Removes a database that nobody has open.
+    static func remove(databaseAt path: String) {
+        for suffix in suffixes { _ = unsafe unlink(path + suffix) }
+    }
+
     /// Makes the directory where it is missing.
     func makeDirectory() throws(StoreError) {
         do {

@@ -10,6 +10,7 @@ internal import Wire
 /// The results go the daemon's own way: into the hot table, and hour by hour into chunks, hours and days. A result that
 /// comes after its hour was sealed is added to it.
 public final class StoreImport {
+    private let path: String
     private var writer: Writer
     private var known = Writer.Known()
     private var rounds: [Round] = []
@@ -25,6 +26,7 @@ public final class StoreImport {
 
     /// Makes the file. Throws where it exists already or cannot be made.
     public init(path: String, settings: StorageSettings = StorageSettings()) throws(StoreError) {
+        self.path = path
         guard !StateFiles.exists(path) else {
             throw .cannotOpen(path: path, reason: "it exists; an import makes a new database")
         }
@@ -48,7 +50,7 @@ public final class StoreImport {
             do {
                 _ = try writer.rollUpAll(now: newest)
             } catch {
-                throw Connection.storeError(error, path: writer.files.database)
+                throw Connection.storeError(error, path: path)
             }
         }
         newest = max(newest, result.sent)
@@ -71,9 +73,15 @@ public final class StoreImport {
         do {
             try writer.commit(rounds.map { .round($0) }, now: newest)
         } catch {
-            throw Connection.storeError(error, path: writer.files.database)
+            throw Connection.storeError(error, path: path)
         }
         rounds.removeAll(keepingCapacity: true)
+    }
+
+    /// Removes what was made: half an import would look like a whole database.
+    public func discard() {
+        try? writer.queue.close()
+        StateFiles.remove(databaseAt: path)
     }
 
     /// Stores what is left, names the targets and closes the file. Hours that are over by the last result's time are
@@ -94,7 +102,7 @@ public final class StoreImport {
             try writer.queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
             try writer.queue.close()
         } catch {
-            throw Connection.storeError(error, path: writer.files.database)
+            throw Connection.storeError(error, path: path)
         }
     }
 

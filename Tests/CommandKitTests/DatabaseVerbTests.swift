@@ -108,6 +108,8 @@ import Testing
             try one.0.write(toFile: file, atomically: true, encoding: .utf8)
             let outcome = CommandLineTests.run(["db", "import", file, "--db", "\(folder)/\(index).db"])
             #expect(outcome.code == 1 && outcome.notes.contains(one.1), "\(outcome.notes)")
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains(".db") }
+            #expect(left.isEmpty, "half an import is no database: \(left)")
         }
         #expect(CommandLineTests.run(["db", "import", "x"]).code == 64, "never into the daemon's own")
     }

@@ -120,6 +120,8 @@ struct DatabaseImportVerb: ParsableCommand {
         let console = global.console
         do {
             let target = try StoreImport(path: global.db)
+            var isWhole = false
+            defer { if !isWhole { target.discard() } }
             while let line = try source.next() {
                 try target.add(line.result, of: line.series, kind: line.kind)
                 if target.count % 100_000 == 0 {
@@ -130,6 +132,7 @@ struct DatabaseImportVerb: ParsableCommand {
             try target.finish()
             console.progress?("")
             guard target.count > 0 else { throw CommandError.notFound("\(file) holds no result") }
+            isWhole = true
             if global.json {
                 try console.json(
                     .object([
