@@ -95,6 +95,12 @@ extension TCPConnection {
         return has(.answerSeen) && !has(.isClosed) && distance >= 0 && distance < TCPConnection.strayWindow
     }
 
+    /// Whether a SYN-ACK with another number cannot be one of the running connection.
+    private mutating func opensAnew(_ input: TCPInput) -> Bool {
+        let distance = Int32(bitPattern: input.sequence &- sides[input.sender].nextSequence)
+        return has(.isClosed) || distance >= TCPConnection.strayWindow || distance <= -TCPConnection.strayWindow
+    }
+
     private mutating func open(_ side: Int, isn: UInt32, input: TCPInput) {
         sides[side].nextSequence = isn &+ 1
         sides[side].highestAcknowledged = isn &+ 1
@@ -109,7 +115,13 @@ extension TCPConnection {
         let server = input.sender
         let opener = 1 &- server
         if has(.answerSeen), client == opener {
-            guard input.sequence == handshake.serverISN else { return }
+            guard input.sequence == handshake.serverISN else {
+                if !opensAnew(input) { return }
+                // The ports are used anew, and the SYN was missed.
+                restart(&pool)
+                findings.counters.flows &+= 1
+                return observeSynAck(input, pool: &pool, findings: &findings)
+            }
             handshake.answerCount = handshake.answerCount &+ (handshake.answerCount < .max ? 1 : 0)
             handshake.answerLast = input.time
             handshake.answerLastTimestamp = input.timestampValue

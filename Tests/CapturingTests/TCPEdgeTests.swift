@@ -112,6 +112,24 @@ import Wire
         #expect(analysis.report.oneSidedFlows == 1)
     }
 
+    /// Case 20, where the capture missed the SYN: nothing of the new connection is taken for the old one's.
+    @Test func portsUsedAnewAreToldByTheAnswerToo() throws {
+        for isClosed in [false, true] {
+            var builder = opened()
+            if isClosed { builder.tcp(60, fromClient: true, [.rst, .ack], seq: 1001, ack: 5001) }
+            let server: UInt32 = isClosed ? 9_000 : 3_000_000_000
+            builder.tcp(5030, fromClient: false, [.syn, .ack], seq: server, ack: 2_900_000_001)
+            builder.tcp(5050, fromClient: true, .ack, seq: 2_900_000_001, ack: server + 1)
+            builder.tcp(5051, fromClient: true, .ack, seq: 2_900_000_001, ack: server + 1, payload: 100)
+            builder.tcp(5081, fromClient: false, .ack, seq: server + 1, ack: 2_900_000_101)
+            let analysis = try Analysis(builder)
+            #expect(
+                analysis.lines == handshake + ["tcp_handshake client syn 20.0", "tcp_data server seq 30.0"])
+            #expect(analysis.report.retransmissions == 0)
+            #expect(analysis.report.flows == 2)
+        }
+    }
+
     /// Case 20: the old connection's SYN is given up with its ports.
     @Test func unansweredSynIsToldOfWhenItsPortsAreUsedAnew() throws {
         var builder = PacketBuilder()
