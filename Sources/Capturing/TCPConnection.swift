@@ -185,8 +185,9 @@ struct TCPConnection: BitwiseCopyable {
     /// When the present gap of each side was first noticed.
     var gapOpened: InlineArray<2, Int64> = InlineArray(repeating: 0)
     var keepaliveSent: InlineArray<2, Int64> = InlineArray(repeating: 0)
+    var strays = TCPStrays()
     /// Fills the fifth line: an entry that began in the middle of one would need four lines a packet in place of three.
-    private var filler: InlineArray<4, Int64> = InlineArray(repeating: 0)
+    private var filler: UInt64 = 0
 
     @inline(__always)
     func has(_ flag: Flags) -> Bool { flags.rawValue & flag.rawValue != 0 }
@@ -222,6 +223,7 @@ struct TCPConnection: BitwiseCopyable {
             sides[side] = TCPDirection()
         }
         handshake = TCPHandshake()
+        strays = TCPStrays()
         flags = flags.intersection([.inUse, .isEstablished, .isDNS, .hasHello])
         if !has(.isDNS) { flags.insert(.watchesTLS) }
         packets = 0

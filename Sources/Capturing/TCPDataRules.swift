@@ -6,9 +6,6 @@
 internal import Model
 
 extension TCPConnection {
-    /// A leap of the acknowledgement beyond what was sent, after which both numbers are taken anew.
-    private static var resyncDistance: Int32 { 1 << 26 }
-
     // MARK: Acknowledgements
 
     /// What a segment with ACK says of the other side's data.
@@ -47,10 +44,8 @@ extension TCPConnection {
     ) {
         let acknowledgement = input.acknowledgement
         let ahead = Int32(bitPattern: acknowledgement &- sides[owner].nextSequence)
-        if ahead > TCPConnection.resyncDistance {
-            pool.removeAll(of: &sides[owner].queue)
-            sides[owner].nextSequence = acknowledgement
-            sides[owner].highestAcknowledged = acknowledgement
+        if ahead > 0, ahead.magnitude > TCPConnection.strayDistance {
+            followFarAcknowledgement(input, of: owner, pool: &pool, findings: &findings)
             return
         }
         if sides[owner].has(.isSeen) {

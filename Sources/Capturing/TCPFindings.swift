@@ -26,6 +26,8 @@ enum RejectReason: Int, CaseIterable {
     case idle
     /// The spin bit turned without the pattern that a round trip makes: random, reordered or switched off.
     case spinPattern
+    /// The numbers lie far from where the connection is: damaged, forged, or of another connection with the same ports.
+    case outOfWindow
     /// Request or reply may have been left out while load was shed, so that it was missed says nothing.
     case shed
 
@@ -42,6 +44,7 @@ enum RejectReason: Int, CaseIterable {
         case .windowProbe: "window_probe"
         case .idle: "idle"
         case .spinPattern: "spin_pattern"
+        case .outOfWindow: "out_of_window"
         case .shed: "shed"
         }
     }
@@ -94,7 +97,7 @@ struct TCPCounters: BitwiseCopyable {
     /// Acknowledgements of something new from a side whose peer is seen, and those of what was not seen.
     var acknowledgements: UInt64 = 0
     var captureGaps: UInt64 = 0
-    var rejected: InlineArray<12, UInt64> = InlineArray(repeating: 0)
+    var rejected: InlineArray<13, UInt64> = InlineArray(repeating: 0)
 
     @inline(__always)
     mutating func reject(_ reason: RejectReason, _ count: Int = 1) {

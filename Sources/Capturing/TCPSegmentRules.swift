@@ -19,12 +19,17 @@ extension TCPConnection {
         let length = input.payload &+ (hasFin ? 1 : 0)
         let start = input.sequence
         if !sides[sender].has(.isKnown) { join(input) }
+        var distance = Int32(bitPattern: start &- sides[sender].nextSequence)
+        if distance.magnitude > TCPConnection.strayDistance {
+            guard followFarOff(input, pool: &pool, findings: &findings) else { return }
+            join(input)
+            distance = Int32(bitPattern: start &- sides[sender].nextSequence)
+        }
         let isStamp = takeTimestamp(input, length: length)
         if length == 0 {
             observeEmpty(input, findings: &findings)
             return
         }
-        let distance = Int32(bitPattern: start &- sides[sender].nextSequence)
         if distance >= 0 {
             if distance > 0 { openGap(sender, to: start, at: input.time) }
             append(input, end: start &+ length, isStamp: isStamp, pool: &pool, findings: &findings)
