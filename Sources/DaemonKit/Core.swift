@@ -40,6 +40,8 @@ final class Core: Sendable {
     private let thread = Mutex<LinuxSystem.Thread?>(nil)
     /// When the files of the resolver and the tables of the kernel are looked at again, unasked; the core's thread only.
     private let nextLooks = Mutex<(resolver: Int64, tables: Int64)>((0, 0))
+    /// Held for a turn and what follows from it; the monitor's own lock is for the turn alone, so that readers need not wait.
+    private let order = Mutex(())
     private let reportedDrops = Atomic<UInt64>(0)
     /// What the log says of the storage at present.
     private let reportedStorage = Mutex<String?>(nil)
@@ -62,14 +64,19 @@ final class Core: Sendable {
         isStopping.store(true, ordering: .relaxed)
         waker.wake()
         thread.withLock { $0 }?.join()
-        perform(turn { $0.drain(now: Self.now, monotonic: Self.monotonic) })
+        turn { $0.drain(now: Self.now, monotonic: Self.monotonic) }
     }
 
     /// Runs `body` on the monitor and does what it says must be done; from any thread.
+    ///
+    /// What follows is done before the next turn, so that a change and what undoes it, both stored and told by different
+    /// threads, keep their order. Nothing that is done comes back here: it is queued for others, who answer by mail.
     func turn<Value>(_ body: (inout Monitor) -> (Value, [Monitor.Effect])) -> Value {
-        let (value, effects) = monitor.withLock { body(&$0) }
-        perform(effects)
-        return value
+        order.withLock { _ in
+            let (value, effects) = monitor.withLock { body(&$0) }
+            perform(effects)
+            return value
+        }
     }
 
     /// Reads the monitor; from any thread.
@@ -77,9 +84,7 @@ final class Core: Sendable {
         monitor.withLock { body($0) }
     }
 
-    private func turn(_ body: (inout Monitor) -> [Monitor.Effect]) -> [Monitor.Effect] {
-        monitor.withLock { body(&$0) }
-    }
+    private func turn(_ body: (inout Monitor) -> [Monitor.Effect]) { turn { ((), body(&$0)) } }
 
     // MARK: The loop
 
@@ -87,7 +92,7 @@ final class Core: Sendable {
         let loop = box.loop
         var nextTick = Clock.monotonic()
         parts.network.join(loop, token: 1)
-        perform(turn { $0.begin(now: Self.now) })
+        turn { $0.begin(now: Self.now) }
         while true {
             var networkReady = false
             do {
@@ -112,11 +117,11 @@ final class Core: Sendable {
 
     private func handle(_ message: Message) {
         switch message {
-        case .round(let round): perform(turn { $0.observe(round, now: Self.now) })
-        case .summary(let summary): perform(turn { $0.observe(summary) })
+        case .round(let round): turn { $0.observe(round, now: Self.now) }
+        case .summary(let summary): turn { $0.observe(summary) }
         case .event(let event):
             parts.log.notice("\(event.text)", metadata: ["event": "\(event.kind.rawValue)"])
-            perform(turn { $0.note(event) })
+            turn { $0.note(event) }
         case .networkChanged: networkChanged()
         }
     }
@@ -125,11 +130,11 @@ final class Core: Sendable {
         guard let state = parts.network.current() else { return }
         parts.engine.networkChanged(state)
         let resolvers = parts.network.resolvers()
-        perform(turn { $0.take(network: state, resolvers: resolvers, now: Self.now) })
+        turn { $0.take(network: state, resolvers: resolvers, now: Self.now) }
     }
 
     private func tick() {
-        perform(turn { $0.tick(now: Self.now, monotonic: Self.monotonic) })
+        turn { $0.tick(now: Self.now, monotonic: Self.monotonic) }
         parts.watchdog.check()
         lookAround()
         for event in parts.store.takeNews() {
