@@ -12,6 +12,8 @@ struct DeliveryQueue {
         var message: HookMessage
         var notBefore: SuspendingClock.Instant
         var isRunning = false
+        /// Some run of it began, so that someone may have been told, whatever came of the last attempt.
+        var mayKnow = false
 
         /// A run was started, now or before a crash: the hook may know.
         var wasAttempted: Bool { message.attempt > 0 }
@@ -47,7 +49,7 @@ struct DeliveryQueue {
             if toldMessages.values.contains(where: { $0.notice.id == message.notice.id }) {
                 self.spool.remove(message.sequence, from: .pending)
             } else {
-                entries.append(Entry(message: message, notBefore: now))
+                entries.append(Entry(message: message, notBefore: now, mayKnow: message.attempt > 0))
             }
         }
         failedIDs = Set(self.spool.load(.failed).map(\.notice.id))
@@ -191,7 +193,7 @@ struct DeliveryQueue {
             }
             spool.remove(given.sequence, from: .failed)
             failedIDs.remove(notice.id)
-            entries.append(Entry(message: message, notBefore: now))
+            entries.append(Entry(message: message, notBefore: now, mayKnow: told != nil))
             result.queued.append(notice.id)
         }
         return result
@@ -237,6 +239,8 @@ struct DeliveryQueue {
     ) -> Bool {
         guard let index = entries.firstIndex(where: { $0.message.sequence == sequence }) else { return false }
         entries[index].isRunning = false
+        entries[index].mayKnow = entries[index].mayKnow || mayKnow
+        let mayKnow = entries[index].mayKnow
         let message = entries[index].message
         if message.attempt < max(1, attempts) {
             entries[index].notBefore = now.advanced(by: pause(after: message.attempt))

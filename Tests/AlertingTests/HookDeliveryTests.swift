@@ -90,6 +90,21 @@ struct HookDeliveryTests {
                 .gaveUp(hook: "pager", notice: "1-firing-pager", attempts: 2, reason: "exit code 1: broken")))
     }
 
+    @Test func whoMayHaveBeenToldHearsOfTheClosingWhateverEndedTheLastAttempt() async throws {
+        let bench = try HookBench()
+        let hook = try bench.hook(Self.recorder(bench, then: "chmod 775 \"$0\"; exit 1"), attempts: 2)
+        let delivery = try bench.delivery([hook])
+        try delivery.start()
+        delivery.enqueue(.sample(1))
+        #expect(await eventually { delivery.counters.failed == 1 })
+        #expect(delivery.counters.lastError?.contains("writable by group") == true)
+        _ = try bench.hook(Self.recorder(bench))
+        delivery.enqueue(.sample(1, .resolved))
+        #expect(await eventually { delivery.counters.delivered == 1 })
+        delivery.stop()
+        #expect(bench.lines("log") == ["firing 1 1", "resolved 1 1"])
+    }
+
     @Test func givenUpIsDeliveredAgainWhereItsIncidentIsStillOpen() async throws {
         let bench = try HookBench()
         let body = Self.recorder(bench, then: "test -e \(bench.path("mended"))")
