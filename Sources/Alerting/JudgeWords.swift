@@ -107,7 +107,9 @@ extension Judge {
         if track.provesPath { return .service }
         for probe in failing {
             guard case .error(let error)? = probe.newest?.outcome else { continue }
-            if [.networkUnreachable, .hostUnreachable, .timeExceeded, .prohibited].contains(error) { return .path }
+            if [.networkUnreachable, .hostUnreachable, .portUnreachable, .timeExceeded, .prohibited].contains(error) {
+                return .path
+            }
         }
         return .target
     }

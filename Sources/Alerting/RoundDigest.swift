@@ -71,9 +71,10 @@ extension Outcome {
         case .ok, .late, .refused: true
         case .error(let error):
             switch error {
-            case .reset, .portUnreachable, .protocolUnreachable, .unexpectedRcode, .unexpectedAnswer, .malformed: true
-            case .networkUnreachable, .hostUnreachable, .prohibited, .timeExceeded, .packetTooBig, .parameterProblem,
-                .linkDown, .other:
+            case .reset, .unexpectedRcode, .unexpectedAnswer, .malformed: true
+            // "Port unreachable" of the target itself is `refused`; here it is a firewall's on the way.
+            case .networkUnreachable, .hostUnreachable, .protocolUnreachable, .portUnreachable, .prohibited,
+                .timeExceeded, .packetTooBig, .parameterProblem, .linkDown, .other:
                 false
             }
         case .lost, .unresolved, .indeterminate: false

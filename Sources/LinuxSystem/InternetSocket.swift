@@ -171,6 +171,16 @@ public enum InternetSocket {
         return information.8
     }
 
+    /// ICMPv6 messages that came to this host (its network namespace) with a wrong checksum; nil where the kernel does not
+    /// say. A raw ICMPv6 socket counts those of the types that it reads among its drops.
+    public static func checksumErrors6() -> UInt64? {
+        guard let text = try? FileContents.text(path: "/proc/thread-self/net/snmp6", limit: 65_536) else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix("Icmp6InCsumErrors") {
+            return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).last.flatMap { UInt64($0) }
+        }
+        return nil
+    }
+
     /// The source address that the kernel would use towards `destination`: a route lookup, no packet is sent.
     ///
     /// Throws ENETUNREACH and the like where there is no route.

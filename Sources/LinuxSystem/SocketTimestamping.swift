@@ -46,11 +46,21 @@ public enum SocketTimestamping {
 
     /// Enlarges the receive buffer to `bytes`: beyond the administrator's limit where that is permitted, else up to it.
     public static func setReceiveBuffer(_ descriptor: Int32, bytes: Int32) {
+        enlarge(descriptor, bytes, force: SO_RCVBUFFORCE, within: SO_RCVBUF)
+    }
+
+    /// The same for the send buffer.
+    public static func setSendBuffer(_ descriptor: Int32, bytes: Int32) {
+        enlarge(descriptor, bytes, force: SO_SNDBUFFORCE, within: SO_SNDBUF)
+    }
+
+    private static func enlarge(_ descriptor: Int32, _ bytes: Int32, force: Int32, within: Int32) {
         do {
-            try Syscall.setOption(descriptor, level: SOL_SOCKET, name: SO_RCVBUFFORCE, to: bytes)
+            try Syscall.setOption(descriptor, level: SOL_SOCKET, name: force, to: bytes)
         } catch {
-            // Without CAP_NET_ADMIN the kernel cuts the wish at net.core.rmem_max; a smaller buffer is no failure.
-            try? Syscall.setOption(descriptor, level: SOL_SOCKET, name: SO_RCVBUF, to: bytes)
+            // Without CAP_NET_ADMIN the kernel cuts the wish at net.core.rmem_max or wmem_max; a smaller buffer is no
+            // failure.
+            try? Syscall.setOption(descriptor, level: SOL_SOCKET, name: within, to: bytes)
         }
     }
 }

@@ -78,11 +78,22 @@ final class ConnectProber {
     /// The call itself failed: nearly always our side, except that a refusal from this host comes at once.
     private func refuse(_ attempt: Attempt, _ error: SystemError) {
         drop(attempt)
-        let outcome: Outcome =
-            error.errno == ECONNREFUSED
-            ? .refused(rtt: .nanoseconds(Clock.monotonic() - attempt.started.monotonic))
-            : .indeterminate(context.reason(error.errno, source: attempt.source))
-        context.record(outcome, in: attempt.round, packet: 0, sent: attempt.started.wall, note: error.message)
+        let outcome: Outcome
+        var note = error.message
+        switch error.errno {
+        case ECONNREFUSED: outcome = .refused(rtt: .nanoseconds(Clock.monotonic() - attempt.started.monotonic))
+        case EADDRNOTAVAIL where hasSource(attempt):
+            outcome = .indeterminate(.internalError)
+            note = "no free local port"
+        default: outcome = .indeterminate(context.reason(error.errno, source: attempt.source))
+        }
+        context.record(outcome, in: attempt.round, packet: 0, sent: attempt.started.wall, note: note)
+    }
+
+    /// Whether there is an address to send from, which "address not available" then does not mean.
+    private func hasSource(_ attempt: Attempt) -> Bool {
+        if let address = attempt.source.address { return context.network.isOwn(address) }
+        return (try? InternetSocket.sourceAddress(towards: attempt.destination)) != nil
     }
 
     // MARK: Events
@@ -97,7 +108,11 @@ final class ConnectProber {
         // In this order: reading the queue clears the pending error.
         let error = InternetSocket.pendingError(attempt.number)
         if let queued = readErrorQueue(attempt) { attempt.complaint = queued }
-        if error != 0 {
+        if error == ECONNRESET || error == EPIPE {
+            // Of a SYN the kernel says "refused": here the handshake was complete and the other side was quicker than we
+            // are. What we report must not hang on that.
+            succeed(token, attempt, remark: " reset-after-handshake")
+        } else if error != 0 {
             fail(token, attempt, error)
         } else if readiness.contains(.hangUp) {
             fail(token, attempt, attempt.complaint?.errno ?? ECONNRESET)
@@ -120,7 +135,7 @@ final class ConnectProber {
         for attempt in attempts.all { attempt.descriptor = nil }
     }
 
-    private func succeed(_ token: UInt64, _ attempt: Attempt) {
+    private func succeed(_ token: UInt64, _ attempt: Attempt, remark: String = "") {
         let connectTime = Clock.monotonic() - attempt.started.monotonic
         let information = InternetSocket.tcpInfo(attempt.number)
         let reading = ConnectReading(
@@ -134,7 +149,7 @@ final class ConnectProber {
                 isStalled: context.stall > context.tuning.stallBound)
         context.record(
             outcome, in: attempt.round, packet: 0, sent: attempt.started.wall, source: source,
-            kernelRTT: reading.usableRTT.map { .nanoseconds($0) }, note: reading.note)
+            kernelRTT: reading.usableRTT.map { .nanoseconds($0) }, note: reading.note + remark)
         linger(token, attempt)
     }
 
@@ -147,7 +162,7 @@ final class ConnectProber {
         } else {
             switch code {
             case ECONNREFUSED: outcome = .refused(rtt: elapsed)
-            case ECONNRESET, EPIPE: outcome = .error(.reset)
+            case ECONNRESET: outcome = .error(.reset)
             case ETIMEDOUT: outcome = context.outcomeWithoutAnswer(sent: attempt.started.monotonic)
             default:
                 outcome = .indeterminate(context.reason(code, source: attempt.source))
@@ -158,16 +173,14 @@ final class ConnectProber {
         close(token, attempt)
     }
 
-    private func outcome(of complaint: ExtendedSocketError, _ attempt: Attempt, elapsed: Duration) -> (Outcome, String?)
-    {
+    private func outcome(
+        of complaint: ExtendedSocketError, _ attempt: Attempt, elapsed: Duration?
+    ) -> (Outcome, String?) {
         let isIPv6 = attempt.destination.address.isIPv6
         let error = ICMPErrors.errorClass(isIPv6: isIPv6, type: complaint.type, code: complaint.code)
         let note = complaint.offender.map { "\(error.rawValue) from \($0)" }
-        if error == .portUnreachable, complaint.offender == attempt.destination.address {
-            return (.refused(rtt: elapsed), note)
-        }
         let outcome = context.network.outcome(
-            of: error, from: complaint.offender, destination: attempt.destination.address)
+            of: error, from: complaint.offender, destination: attempt.destination.address, elapsed: elapsed)
         return (outcome, note)
     }
 
@@ -175,7 +188,7 @@ final class ConnectProber {
         var outcome = context.outcomeWithoutAnswer(sent: attempt.started.monotonic)
         var note: String?
         if outcome == .lost, let complaint = attempt.complaint, complaint.origin != .local {
-            (outcome, note) = self.outcome(of: complaint, attempt, elapsed: .zero)
+            (outcome, note) = self.outcome(of: complaint, attempt, elapsed: nil)
         }
         context.record(outcome, in: attempt.round, packet: 0, sent: attempt.started.wall, note: note)
     }

@@ -199,13 +199,9 @@ final class DNSClient {
         }
         let error = ICMPErrors.errorClass(isIPv6: destination.isIPv6, type: complaint.type, code: complaint.code)
         let note = complaint.offender.map { "\(error.rawValue) from \($0)" }
-        if error == .portUnreachable, complaint.offender == destination {
-            end(token, exchange, .refused(rtt: elapsed), note: note)
-        } else {
-            end(
-                token, exchange,
-                context.network.outcome(of: error, from: complaint.offender, destination: destination), note: note)
-        }
+        let outcome = context.network.outcome(
+            of: error, from: complaint.offender, destination: destination, elapsed: elapsed)
+        end(token, exchange, outcome, note: note)
     }
 
     // MARK: TCP

@@ -48,6 +48,9 @@ enum EchoPacket {
         return bytes.suffix(from: length)
     }
 
+    /// Whether an IPv4 packet of at least a header is longer than what is here of it.
+    static func isCut(_ bytes: RawSpan) -> Bool { Int(bytes.bigEndian16(at: 2)) > bytes.byteCount }
+
     /// The echo request that an ICMP error quotes; nil where it quotes something else.
     static func quoted4(_ quoted: RawSpan) -> EchoIdentity? {
         guard let rest = behindIPv4Header(quoted), quoted.byte(at: 9) == 1 else { return nil }

@@ -31,7 +31,8 @@ final class EchoProber {
     let socket: EchoDescriptor
     private let context: ProbeContext
     private let batch = SendBatch(capacity: 64, bytes: 160_000)
-    private let inbox = ReceiveBatch(capacity: 64, size: 512)
+    /// Room for what an Ethernet carries: the checksum of a message that was cut cannot be checked.
+    private let inbox = ReceiveBatch(capacity: 64, size: 2_048)
     private var pending: [(handle: Table.Handle, source: ProbeSource)] = []
     private var table: Table
     private var timers = TimerHeap<Event>()
@@ -39,12 +40,17 @@ final class EchoProber {
     private var seriesOf: [IPAddress: Series] = [:]
     private var nextPingSequence = UInt16.random(in: 0...UInt16.max)
     private var drops: UInt32 = 0
+    /// ICMPv6 messages of the host with a wrong checksum, as of the last look.
+    private var checksumErrors: UInt64 = 0
+    /// Echoes sent up to here may have had an answer that the kernel threw away.
+    private var deafUntil = Int64.min
 
     init(context: ProbeContext, socket: EchoDescriptor) {
         self.context = context
         self.socket = socket
         table = Table(tag: UInt64.random(in: 1...UInt64.max), capacity: context.tuning.echoCapacity)
         drops = InternetSocket.receiveDrops(descriptor) ?? 0
+        if isIPv6 { checksumErrors = InternetSocket.checksumErrors6() ?? 0 }
     }
 
     private var descriptor: Int32 { socket.descriptor.rawValue }
@@ -147,6 +153,7 @@ final class EchoProber {
         guard batch.count > 0 else { return }
         let clock = ClockPair.now()
         var index = 0
+        var repeated = -1
         while index < batch.count {
             switch batch.send(descriptor, from: index) {
             case .value(let taken):
@@ -156,6 +163,10 @@ final class EchoProber {
             case .wouldBlock:
                 for position in index..<batch.count { didNotSend(position, .indeterminate(.sendBufferFull), nil) }
                 index = batch.count
+            case .failed where repeated != index:
+                // Perhaps the error of an earlier packet, by ICMP: the socket tells that once, to whoever calls next.
+                repeated = index
+                drainErrorQueue()
             case .failed(let code):
                 let reason = context.reason(code, source: pending[index].source)
                 didNotSend(index, .indeterminate(reason), SystemError.message(of: code))
@@ -202,7 +213,8 @@ final class EchoProber {
     private func giveUp(_ handle: Table.Handle) {
         guard let entry = table[handle], !entry.isSettled else { return }
         let series = entry.owner.round.series
-        let outcome = context.outcomeWithoutAnswer(sent: entry.owner.sent.monotonic)
+        var outcome = context.outcomeWithoutAnswer(sent: entry.owner.sent.monotonic)
+        if outcome == .lost, entry.owner.sent.monotonic <= deafUntil { outcome = .indeterminate(.schedulerStall) }
         if outcome == .lost {
             series.losses += 1
             if series.losses % context.tuning.lossesPerIdentifier == 0, let identifier = series.identifier {
@@ -235,21 +247,35 @@ final class EchoProber {
         drainErrorQueue()
         let inbox = inbox
         for _ in 0..<64 {
-            guard case .value(let count) = inbox.receive(descriptor) else { return }
-            for index in 0..<Int(count) {
-                let datagram = inbox[index]
-                take(datagram)
+            switch inbox.receive(descriptor) {
+            case .wouldBlock: return
+            // The error of some packet of ours, told once; the queue has it in full.
+            case .failed: drainErrorQueue()
+            case .value(let count):
+                for index in 0..<Int(count) {
+                    let datagram = inbox[index]
+                    take(datagram)
+                }
+                if count < 64 { return }
             }
-            if count < 64 { return }
         }
     }
 
-    /// Looks whether the kernel had to throw packets away; then silence proves nothing for what is under way.
+    /// Looks whether the kernel had to throw packets away; then silence proves nothing for the echoes under way.
+    ///
+    /// A raw ICMPv6 socket counts messages with a wrong checksum among its drops. These say nothing of our buffer: anybody
+    /// could send one now and then, and hide every outage behind it.
     func checkDrops() {
         guard let now = InternetSocket.receiveDrops(descriptor), now != drops else { return }
-        context.counters.receiveDrops &+= UInt64(now &- drops)
+        var dropped = UInt64(now &- drops)
         drops = now
-        context.interruptions.stalled(until: context.clock.monotonic)
+        if isIPv6, socket.kind == .raw, let errors = InternetSocket.checksumErrors6() {
+            dropped -= min(dropped, errors &- checksumErrors)
+            checksumErrors = errors
+        }
+        guard dropped > 0 else { return }
+        context.counters.receiveDrops &+= dropped
+        deafUntil = context.clock.monotonic
     }
 
     private func take(_ datagram: borrowing ReceivedDatagram) {
@@ -270,19 +296,23 @@ final class EchoProber {
         guard isRaw == false || EchoPacket.behindIPv4Header(datagram.bytes) != nil else { return }
         let offset = isRaw ? Int(datagram.bytes.byte(at: 0) & 0xF) * 4 : 0
         guard let message = ICMPv4Message(datagram.bytes.suffix(from: offset)) else { return }
+        // A raw socket of IPv4 gets the message before the kernel has looked at its checksum; all others after that.
+        let isIntact = !isRaw || EchoPacket.isCut(datagram.bytes) || message.hasValidChecksum
         if message.isEchoReply {
             let identity = EchoIdentity(
                 identifier: message.identifier, sequence: message.sequence,
                 cookie: EchoPacket.cookie(message.payload))
-            takeReply(identity, source, stamp: datagram.stamp)
+            takeReply(identity, source, stamp: datagram.stamp, isIntact: isIntact)
         } else if message.isError {
-            takeError(EchoPacket.quoted4(message.payload), type: message.type, code: message.code, from: source)
+            let quoted = isIntact ? EchoPacket.quoted4(message.payload) : nil
+            takeError(quoted, type: message.type, code: message.code, from: source)
         }
     }
 
-    private func takeReply(_ identity: EchoIdentity, _ source: IPAddress, stamp: Int64?) {
+    private func takeReply(_ identity: EchoIdentity, _ source: IPAddress, stamp: Int64?, isIntact: Bool = true) {
         let match = table.match(
-            identifier: identity.identifier, sequence: identity.sequence, cookie: identity.cookie, source: source)
+            identifier: identity.identifier, sequence: identity.sequence, cookie: identity.cookie, source: source,
+            isIntact: isIntact)
         switch match {
         case .answer(let handle):
             guard let entry = table[handle] else { return }
@@ -318,7 +348,8 @@ final class EchoProber {
             return
         }
         let error = ICMPErrors.errorClass(isIPv6: isIPv6, type: type, code: code)
-        let outcome = context.network.outcome(of: error, from: offender, destination: destination)
+        let elapsed = Duration.nanoseconds(Clock.monotonic() - entry.owner.sent.monotonic)
+        let outcome = context.network.outcome(of: error, from: offender, destination: destination, elapsed: elapsed)
         settle(
             handle, entry, isAnswered: false, outcome: outcome, source: .user,
             note: offender.map { "\(error.rawValue) from \($0)" })
@@ -348,8 +379,8 @@ final class EchoProber {
             _ = table.setTransmitted(
                 identifier: identity.identifier, sequence: identity.sequence, cookie: cookie, stamp: stamp)
         case .icmp, .icmpv6:
-            // Ping sockets get errors here; the bytes are our own echo, its destination the address beside them.
-            guard let message = ICMPv4Message(datagram.bytes) else { return }
+            // Ping sockets get errors here alone; the bytes are our own echo, its destination the address beside them.
+            guard socket.kind == .ping, let message = ICMPv4Message(datagram.bytes) else { return }
             let quoted = EchoIdentity(
                 identifier: socket.fixedIdentifier ?? message.identifier, sequence: message.sequence,
                 cookie: EchoPacket.cookie(message.payload), destination: datagram.source?.address)

@@ -42,7 +42,8 @@ struct EchoTable<Owner> {
         case duplicate(Handle)
         /// The first answer to an echo that was given up.
         case tooLate(Handle)
-        /// Id and sequence of an echo of ours, but the nonce or the source is not: somebody else's, or forged.
+        /// Id and sequence of an echo of ours, but not the nonce, the source or the checksum: somebody else's, forged or
+        /// spoilt on the way.
         case foreign(Handle)
         /// Our tag, but id and sequence of no echo that we remember.
         case stray
@@ -121,13 +122,15 @@ struct EchoTable<Owner> {
         free.append(handle.slot)
     }
 
-    /// What an echo reply is. Only our own table is believed, never a time in the packet.
-    func match(identifier: UInt16, sequence: UInt16, cookie: EchoCookie?, source: IPAddress) -> Match {
+    /// What an echo reply is. Only our own table is believed, never a time in the packet. `isIntact`: its checksum fits.
+    func match(
+        identifier: UInt16, sequence: UInt16, cookie: EchoCookie?, source: IPAddress, isIntact: Bool = true
+    ) -> Match {
         guard let index = slotOfWire[Self.wire(identifier, sequence)], let entry = slots[index].entry else {
             return cookie?.tag == tag ? .stray : .unrelated
         }
         let handle = Handle(slot: index, generation: slots[index].generation)
-        guard let cookie, cookie.tag == tag, cookie.nonce == entry.nonce, source == entry.destination else {
+        guard isIntact, let cookie, cookie.tag == tag, cookie.nonce == entry.nonce, source == entry.destination else {
             return .foreign(handle)
         }
         if !entry.isSettled { return .answer(handle) }

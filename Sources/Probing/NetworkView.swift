@@ -87,12 +87,23 @@ struct NetworkView {
     /// What an ICMP error means for a probe to `destination`.
     ///
     /// "Host unreachable" from ourselves is the kernel's word that nobody answers ARP or neighbour discovery: for a
-    /// target on our own network that is the target, for any other the gateway, of which the target knows nothing.
-    func outcome(of error: ErrorClass, from offender: IPAddress?, destination: IPAddress) -> Outcome {
-        if error == .hostUnreachable, let offender, isOwn(offender), isOnLink(destination) == false {
-            return .indeterminate(.gatewayDown)
+    /// target on our own network that is the target, for any other the gateway, of which the target knows nothing. The
+    /// other refusals from ourselves are our own firewall's. "Port unreachable" from the target itself is its no; from
+    /// anybody else it is a firewall's word on the way.
+    func outcome(
+        of error: ErrorClass, from offender: IPAddress?, destination: IPAddress, elapsed: Duration?
+    ) -> Outcome {
+        if error == .portUnreachable, offender == destination { return .refused(rtt: elapsed) }
+        guard let offender, offender != destination, isOwn(offender), !isOwn(destination), !destination.isLoopback
+        else {
+            return .error(error)
         }
-        return .error(error)
+        switch error {
+        case .hostUnreachable where isOnLink(destination) == false: return .indeterminate(.gatewayDown)
+        case .networkUnreachable, .prohibited, .portUnreachable, .protocolUnreachable:
+            return .indeterminate(.sendRefused)
+        default: return .error(error)
+        }
     }
 
     /// What a link probe of the interface called `name` says; nil where the network is not known.

@@ -21,7 +21,7 @@ public struct ProbeCounters: Hashable, Sendable {
     public var unresolved: UInt64 = 0
     /// Second and later answers to a packet.
     public var duplicates: UInt64 = 0
-    /// Packets that claimed to answer but failed id, nonce, source or question.
+    /// Packets that claimed to answer but failed id, nonce, source, checksum or question.
     public var foreign: UInt64 = 0
     /// Echo replies and errors to other programs of this host, seen by the raw socket and passed over.
     public var unrelated: UInt64 = 0

@@ -81,6 +81,8 @@ final class EchoDescriptor: Sendable {
         let socket = try InternetSocket.rawICMP(isIPv6: isIPv6)
         try SocketTimestamping.filterICMP(
             socket.rawValue, isIPv6: isIPv6, types: ICMPErrors.awaitedTypes(isIPv6: isIPv6))
+        // Without it the kernel keeps quiet about packets that our own queueing discipline has dropped (ENOBUFS).
+        try SocketTimestamping.enableErrorQueue(socket.rawValue, isIPv6: isIPv6)
         prepare(socket.rawValue, isIPv6: isIPv6, problems: &problems)
         return EchoDescriptor(descriptor: socket, isIPv6: isIPv6, kind: .raw, fixedIdentifier: nil)
     }
@@ -101,5 +103,7 @@ final class EchoDescriptor: Sendable {
             problems.append("no kernel timestamps on ICMP (\(error.message)); times are taken in user space")
         }
         SocketTimestamping.setReceiveBuffer(descriptor, bytes: 4 << 20)
+        // Packets to neighbours that do not answer wait for seconds in the kernel, and on the socket's account.
+        SocketTimestamping.setSendBuffer(descriptor, bytes: 4 << 20)
     }
 }

@@ -9,6 +9,8 @@ enum Fate {
     case answers(milliseconds: Int)
     case silent
     case refuses
+    /// A firewall on the way says no.
+    case rejected
     case ownLinkDown
     case unresolved
     /// The round never comes in.
@@ -120,6 +122,7 @@ struct Simulation {
         case .answers(let milliseconds): (.ok(rtt: .milliseconds(milliseconds)), milliseconds)
         case .silent: (.lost, Int(probe.timeout.inSeconds * 1_000))
         case .refuses: (.refused(rtt: .milliseconds(5)), 5)
+        case .rejected: (.error(.portUnreachable), 5)
         case .ownLinkDown: (.indeterminate(.linkDown), 0)
         case .unresolved: (.unresolved, 0)
         case .swallowed: (nil, 0)

@@ -184,6 +184,23 @@ struct NamespaceTests {
     }
 
     @Test
+    func whatWasSpoiltOnTheWayIsNoAnswer() throws {
+        let (results, counters) = try echo(count: 2) { echo, data in
+            var reply = EchoResponder.reply(echo, data)
+            reply[40] ^= 0xFF
+            let header: [UInt8] = [0x45, 0, 0, 84, 0, 0, 0, 0, 1, 1, 0, 0, 127, 0, 0, 1, 127, 0, 0, 2]
+            var quoted: [UInt8] = []
+            ICMPEcho(identifier: echo.identifier, sequence: echo.sequence).writeICMPv4(payload: data, to: &quoted)
+            var error: [UInt8] = []
+            ICMPv4Error(type: 3, code: 1, quoted: header + quoted).write(to: &error)
+            error[2] ^= 0xFF
+            return [Reply(reply, peer, after: 0), Reply(error, peer, after: 0)]
+        }
+        #expect(results.map(\.result.outcome) == [.lost, .lost])
+        #expect(counters.foreign == 2 && counters.answered == 0 && counters.errors == 0)
+    }
+
+    @Test
     func lateIsNeitherLostNorOk() throws {
         let late = try echo(timeout: .milliseconds(60), count: 2) { echo, data in
             [Reply(EchoResponder.reply(echo, data), peer, after: 75_000)]

@@ -40,14 +40,26 @@ struct NetworkViewTests {
         let own = try address("192.0.2.10")
         let neighbour = try address("192.0.2.77")
         let far = try address("203.0.113.5")
-        #expect(view.it.outcome(of: .hostUnreachable, from: own, destination: far) == .error(.hostUnreachable))
+        func outcome(_ error: ErrorClass, from offender: IPAddress, _ destination: IPAddress) -> Outcome {
+            view.it.outcome(of: error, from: offender, destination: destination, elapsed: .milliseconds(3))
+        }
+        #expect(outcome(.hostUnreachable, from: own, far) == .error(.hostUnreachable))
         view.it.update(try makeState())
         // Nobody answers ARP for a neighbour: the target. For the way to a far one: the gateway.
-        #expect(view.it.outcome(of: .hostUnreachable, from: own, destination: neighbour) == .error(.hostUnreachable))
-        #expect(view.it.outcome(of: .hostUnreachable, from: own, destination: far) == .indeterminate(.gatewayDown))
+        #expect(outcome(.hostUnreachable, from: own, neighbour) == .error(.hostUnreachable))
+        #expect(outcome(.hostUnreachable, from: own, far) == .indeterminate(.gatewayDown))
         let router = try address("198.51.100.1")
-        #expect(view.it.outcome(of: .hostUnreachable, from: router, destination: far) == .error(.hostUnreachable))
-        #expect(view.it.outcome(of: .prohibited, from: own, destination: far) == .error(.prohibited))
+        #expect(outcome(.hostUnreachable, from: router, far) == .error(.hostUnreachable))
+        #expect(outcome(.prohibited, from: router, far) == .error(.prohibited))
+        // Our own firewall says no to what we send; that says nothing of the target.
+        for error in [ErrorClass.prohibited, .portUnreachable, .networkUnreachable] {
+            #expect(outcome(error, from: own, far) == .indeterminate(.sendRefused))
+            #expect(outcome(error, from: own, neighbour) == .indeterminate(.sendRefused))
+        }
+        #expect(outcome(.prohibited, from: own, own) == .error(.prohibited))
+        // "Port unreachable" is the target's own no only where the target says it.
+        #expect(outcome(.portUnreachable, from: far, far) == .refused(rtt: .milliseconds(3)))
+        #expect(outcome(.portUnreachable, from: router, far) == .error(.portUnreachable))
     }
 
     @Test
