@@ -90,7 +90,7 @@ public struct AlertEngine: Sendable {
                 guard let same = old.watches[before].tracks.first(where: { old.rules[$0.rule] == rule }) else {
                     continue
                 }
-                watches[slot].tracks[track].takeMemory(of: same)
+                watches[slot].tracks[track].takeMemory(of: same, probes: watches[slot].spec.probes)
                 if same.breachedSince != nil || same.clearSince != nil { holding.insert(slot) }
             }
         }

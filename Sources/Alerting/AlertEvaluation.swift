@@ -8,7 +8,9 @@ extension AlertEngine {
         _ round: Round, transitions: [Transition], judge: Judge, now: WallTime
     ) -> [AlertAction] {
         var actions = take(transitions, judge: judge, now: now, monotonic: round.finished)
-        guard let slot = index[round.series.target] else { return actions }
+        guard let slot = index[round.series.target],
+            watches[slot].spec.probes.contains(where: { $0.id == round.series.probe })
+        else { return actions }
         let state = judge.state(of: round.series.target) ?? .unknown
         if round.standing == .answered { watches[slot].mayClose = true }
         if state == .up || state == .degraded {

@@ -43,6 +43,9 @@ public struct Judge: Sendable {
             track.update(spec: spec)
             return track
         }
+        // The survey names targets by their place, and the places have changed.
+        uplinkView = UplinkView()
+        if let lastTick { surveyUplink(at: lastTick) }
     }
 
     /// Takes a round in. Returns the changes of state that follow from it, in the order they were decided.
@@ -69,6 +72,7 @@ public struct Judge: Sendable {
             for slot in pending { tracks[slot].pendingSince = monotonic }
         }
         lastTick = monotonic
+        for slot in tracks.indices where tracks[slot].isRenewed { tracks[slot].beginWaiting(at: monotonic) }
         for slot in tracks.indices where tracks[slot].firstSeen == nil { tracks[slot].firstSeen = monotonic }
         surveyUplink(at: monotonic)
         settleUplink(after: nil, now: now, monotonic: monotonic)

@@ -10,6 +10,8 @@ struct ProbeTrack: Sendable {
     private(set) var newest: RoundDigest?
     /// When the newest round finished; nil before the first.
     private(set) var lastFinished: MonotonicTime?
+    /// Since when its next round is waited for, where that is later.
+    private var awaitedSince: MonotonicTime?
     /// Failed rounds in a row; rounds that say nothing neither count nor break the row.
     private(set) var failures = 0
     private(set) var answers = 0
@@ -94,6 +96,8 @@ struct ProbeTrack: Sendable {
 
     mutating func forgetWindow() { window.removeAll() }
 
+    mutating func beginWaiting(at monotonic: MonotonicTime) { awaitedSince = monotonic }
+
     /// Failed rounds in a row that mean down. `downAfter`, unless the probe is known to lose packets: then as many
     /// as that loss would bring about by chance less than once in a hundred thousand rows, at most `downAfter` + 12.
     ///
@@ -147,7 +151,7 @@ struct ProbeTrack: Sendable {
 
     func isStale(at monotonic: MonotonicTime) -> Bool {
         guard let lastFinished else { return false }
-        return monotonic - lastFinished > patience
+        return monotonic - max(lastFinished, awaitedSince ?? lastFinished) > patience
     }
 
     /// It was answering when `failed` (another's newest failed packet) left, and answered one that left after

@@ -25,11 +25,11 @@ struct RuleTrack: Sendable {
         self.incident = incident
     }
 
-    /// Keeps holds and rounds of the same rule across a reload.
-    mutating func takeMemory(of other: RuleTrack) {
+    /// Keeps holds and rounds of the same rule across a reload; not the rounds of probes that are gone.
+    mutating func takeMemory(of other: RuleTrack, probes: [ProbeSpec]) {
         breachedSince = other.breachedSince
         clearSince = other.clearSince
-        rounds = other.rounds
+        rounds = other.rounds.filter { entry in probes.contains { $0.id == entry.key } }
     }
 
     mutating func forgetRounds() {

@@ -49,6 +49,8 @@ struct TargetTrack: Sendable {
     /// Beyond the gateway, so that its silence speaks of the uplink.
     var isOffHost = false
     var firstSeen: MonotonicTime?
+    /// Its probes have changed, so that their next rounds are due at other moments than their last ones promised.
+    private(set) var isRenewed = false
     private(set) var evidence = Recent<(probe: ProbeSpec, round: RoundDigest)>(capacity: 15)
 
     init(spec: TargetSpec, restored: Verdict?, started: WallTime) {
@@ -75,12 +77,21 @@ struct TargetTrack: Sendable {
         let windowStays = spec.judgement.window == new.judgement.window
         probes = new.probes.map { probe in
             if windowStays, var kept = old.first(where: { $0.spec.id == probe.id && $0.spec.kind == probe.kind }) {
+                if kept.spec != probe { isRenewed = true }
                 kept.spec = probe
                 return kept
             }
+            isRenewed = true
             return ProbeTrack(spec: probe, window: new.judgement.window)
         }
         spec = new
+    }
+
+    /// What is waited for since a change of its probes is waited for from here on.
+    mutating func beginWaiting(at monotonic: MonotonicTime) {
+        isRenewed = false
+        firstSeen = monotonic
+        for index in probes.indices { probes[index].beginWaiting(at: monotonic) }
     }
 
     /// Records a round; false when it is of a probe that this target no longer has.
@@ -126,6 +137,7 @@ struct TargetTrack: Sendable {
     }
 
     func isStale(at monotonic: MonotonicTime) -> Bool {
+        if isRenewed { return false }
         // Runs for every target at every tick: no arrays here.
         var wasSeen = false
         var patience = Duration.zero

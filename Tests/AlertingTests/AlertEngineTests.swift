@@ -171,6 +171,23 @@ import Testing
         #expect(world.notices[1].1.reason == "rule removed")
     }
 
+    @Test func theLossOfAProbeThatIsGoneIsGone() {
+        let rule = AlertRule(
+            name: "loss", condition: .loss(above: 0.3, clear: 0.1), of: 5, hooks: ["pager"])
+        let spec = Make.target("a", probes: [Make.icmp(), Make.tcp()])
+        var world = Simulation([spec], rules: [rule]) { _, probe, at in
+            probe.kind == .tcp && at / 1_000 % 2 == 0 ? .silent : .answers(milliseconds: 5)
+        }
+        world.run(to: 20_000)
+        #expect(events(world) == ["firing loss"])
+        let less = Make.target("a", probes: [Make.icmp()])
+        world.judge.update(targets: [less], now: world.wall(20_000))
+        // Rounds of the probe that were under way still come in.
+        _ = world.engine.update(rules: [rule], hooks: ["pager"], site: "lab", targets: [less], now: world.wall(20_000))
+        world.run(to: 30_000)
+        #expect(events(world) == ["firing loss", "resolved loss"])
+    }
+
     @Test func startAnnouncesWhatIsOpenWithTheSameNotice() {
         let began = WallTime(seconds: 1_779_000_000)
         var silenced = Incident(

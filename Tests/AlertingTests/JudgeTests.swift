@@ -222,6 +222,50 @@ import Testing
             ).isEmpty)
         #expect(world.judge.strayRounds == 1)
     }
+
+    @Test func aReloadWithFewerTargetsGoesOnJudging() {
+        let specs = (0..<40).map { Make.target("t\($0)") }
+        var world = Simulation(specs) { _, _, _ in .answers(milliseconds: 5) }
+        world.run(to: 10_000)
+        world.judge.update(targets: Array(specs.prefix(34)), now: world.wall(10_000))
+        for number in 0..<3 {
+            let at = 10_000 + number * 10
+            let lost = ProbeResult(sent: world.wall(at), sequence: UInt32(number), outcome: .lost, source: .user)
+            let round = Round(
+                series: SeriesKey(target: TargetID("t1"), probe: "icmp", address: nil), kind: .icmp,
+                scheduled: world.wall(at), finished: Simulation.monotonic(at + 1_000), results: [lost])
+            // Before anything else has answered anew the uplink may be to blame.
+            #expect(world.judge.observe(round, now: world.wall(at)).isEmpty)
+        }
+        #expect(world.judge.state(of: TargetID("t1")) == .up)
+    }
+
+    @Test(arguments: [
+        Make.target("a", probes: [Make.icmp(interval: 60_000)], judgement: JudgementSettings(window: 20)),
+        Make.target("a", probes: [Make.tcp(interval: 60_000)]), Make.target("a", probes: [Make.icmp(interval: 1_000)]),
+    ])
+    func aReloadThatChangesTheProbesIsNoSilence(changed: TargetSpec) {
+        let spec = Make.target("a", probes: [Make.icmp(interval: 60_000)])
+        var world = Simulation([spec]) { _, _, _ in .answers(milliseconds: 5) }
+        world.run(to: 290_000)
+        #expect(world.judge.state(of: spec.id) == .up)
+        world.judge.update(targets: [changed], now: world.wall(290_000))
+        func ticked(_ at: Int) -> [TargetState] {
+            world.judge.tick(now: world.wall(at), monotonic: Simulation.monotonic(at)).map(\.verdict.state)
+        }
+        #expect(ticked(290_500).isEmpty && ticked(294_000).isEmpty)
+        // But real silence after the reload is silence.
+        #expect(ticked(600_000) == [.unknown])
+    }
+
+    @Test func aFirewallOnTheWayIsNotTheTargetsWord() {
+        var world = Simulation(Make.site(4)) { spec, _, at in
+            spec.kind == .vpn && at >= 10_000 ? .rejected : .answers(milliseconds: 5)
+        }
+        world.run(to: 30_000)
+        #expect(world.notices.map(\.1.rule) == [AlertEngine.uplinkRule])
+        #expect(world.judge.state(of: TargetID("vpn1")) == .unknown)
+    }
 }
 
 extension Dictionary where Key == String {
