@@ -78,7 +78,7 @@ extension AlertEngine {
             var reading = Reading.neither
             switch rule.condition {
             case .state(let wanted):
-                reading = read(wanted, state: state, isHidden: judge.isHidden(id))
+                reading = read(wanted, state: state, isExcused: judge.isHidden(id) || judge.isUnmeasured(id))
             case .loss, .rtt:
                 let isOpen = watches[slot].tracks[number].incident != nil
                 guard state == .up || state == .degraded else { break }
@@ -97,10 +97,10 @@ extension AlertEngine {
         return actions
     }
 
-    private func read(_ wanted: TargetState, state: TargetState, isHidden: Bool) -> Reading {
+    private func read(_ wanted: TargetState, state: TargetState, isExcused: Bool) -> Reading {
         if wanted == .unknown {
-            // What another's fault hides has no alert of its own.
-            return state == .unknown ? (isHidden ? .neither : .breach) : .clear
+            // What another's fault hides has no alert of its own; nor has what is being measured for the first time.
+            return state == .unknown ? (isExcused ? .neither : .breach) : .clear
         }
         if state == wanted { return .breach }
         switch state {

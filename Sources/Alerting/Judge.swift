@@ -70,6 +70,7 @@ public struct Judge: Sendable {
         if let lastTick, monotonic - lastTick > .seconds(5) {
             // We were stopped or starved: what was awaited could not arrive, so the wait begins again.
             for slot in pending { tracks[slot].pendingSince = monotonic }
+            for slot in tracks.indices { tracks[slot].excuse(from: lastTick, to: monotonic) }
         }
         lastTick = monotonic
         for slot in tracks.indices where tracks[slot].isRenewed { tracks[slot].beginWaiting(at: monotonic) }
@@ -118,6 +119,9 @@ public struct Judge: Sendable {
         guard let slot = index[id] else { return false }
         return tracks[slot].isHidden
     }
+
+    /// Unknown because nothing has been found out yet; that it cannot be is another matter.
+    public func isUnmeasured(_ id: TargetID) -> Bool { index[id].map { tracks[$0].basis == .unmeasured } ?? false }
 
     public var targets: [TargetSpec] { tracks.map(\.spec) }
 

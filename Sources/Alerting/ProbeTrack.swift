@@ -154,6 +154,11 @@ struct ProbeTrack: Sendable {
         return monotonic - max(lastFinished, awaitedSince ?? lastFinished) > patience
     }
 
+    /// Whether its newest round was no older than its patience, whatever it has been excused for.
+    func wasFresh(at monotonic: MonotonicTime) -> Bool {
+        lastFinished.map { monotonic - $0 <= patience } ?? false
+    }
+
     /// It was answering when `failed` (another's newest failed packet) left, and answered one that left after
     /// `decided`: so what lies between us and it was not why the other failed.
     func vouches(since decided: MonotonicTime, newestFailure failed: MonotonicTime) -> Bool {

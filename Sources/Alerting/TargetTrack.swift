@@ -94,6 +94,14 @@ struct TargetTrack: Sendable {
         for index in probes.indices { probes[index].beginWaiting(at: monotonic) }
     }
 
+    /// We were not there in between: whoever was heard of until then has time to be heard of again. Once, since what has
+    /// come in since counts and not how often we were away.
+    mutating func excuse(from last: MonotonicTime, to monotonic: MonotonicTime) {
+        for index in probes.indices where probes[index].wasFresh(at: last) {
+            probes[index].beginWaiting(at: monotonic)
+        }
+    }
+
     /// Records a round; false when it is of a probe that this target no longer has.
     mutating func observe(_ round: Round) -> Bool {
         guard let index = probes.firstIndex(where: { $0.spec.id == round.series.probe }) else { return false }

@@ -102,6 +102,16 @@ import Testing
         #expect(events(world) == ["firing blind", "resolved blind", "firing poor", "resolved poor"])
     }
 
+    @Test func whatIsMeasuredForTheFirstTimeIsNoUnknownToBeToldOf() {
+        let unknown = AlertRule(name: "blind", condition: .state(.unknown), hooks: ["pager"])
+        var dead = world([unknown, Simulation.downRule]) { _ in .silent }
+        dead.run(to: 20_000)
+        #expect(events(dead) == ["firing down"])
+        var unresolved = world([unknown, Simulation.downRule]) { _ in .unresolved }
+        unresolved.run(to: 20_000)
+        #expect(events(unresolved) == ["firing blind"])
+    }
+
     @Test func globsAndKindsChooseTargets() {
         func rules(_ targets: [String], _ kinds: [TargetKind] = []) -> [AlertRule] {
             [AlertRule(name: "down", condition: .state(.down), hooks: ["pager"], targets: targets, kinds: kinds)]

@@ -169,6 +169,19 @@ import Testing
         #expect(world.notices.isEmpty)
         #expect(!world.transitions.contains { $0.1.verdict.state == .down })
         for spec in Make.site(5) { #expect(world.judge.state(of: spec.id) == .up) }
+        #expect(!world.transitions.contains { $0.1.from == .up }, "the hole is ours and in the record as such")
+    }
+
+    @Test func whoeverStaysSilentAfterAStopIsUnknownAllTheSame() {
+        let spec = Make.target("a")
+        var world = Simulation([spec]) { _, _, _ in .answers(milliseconds: 20) }
+        world.run(to: 20_000)
+        var last: TargetState?
+        for at in stride(from: 26_000, to: 60_000, by: 6_000) {
+            let made = world.judge.tick(now: world.wall(at), monotonic: Simulation.monotonic(at))
+            last = made.last?.verdict.state ?? last
+        }
+        #expect(last == .unknown, "being late again and again is no excuse")
     }
 
     @Test(arguments: [-3_600_000, 3_600_000, -31_536_000_000, 31_536_000_000])
