@@ -242,10 +242,15 @@ struct ConnectReading: Hashable {
     let kernelRTT: Int64
     let retransmits: Int
 
-    /// The kernel's figure where it is there and lies within what we saw ourselves.
+    /// The kernel's figure where it is there and lies within what we saw ourselves. Of a repeated SYN it is had from TCP
+    /// timestamps, which count milliseconds: of a short way it says nothing then.
     var usableRTT: Int64? {
-        kernelRTT > 0 && kernelRTT <= connectTime &+ 1_000_000 ? kernelRTT : nil
+        guard kernelRTT > 0, kernelRTT <= connectTime &+ 1_000_000 else { return nil }
+        return retransmits > 0 && kernelRTT < Self.shortestByTimestamps ? nil : kernelRTT
     }
+
+    /// Ten of their units.
+    static let shortestByTimestamps: Int64 = 10_000_000
 
     /// The time the user would have had to wait, and repeated SYNs, which are losses of their own.
     var note: String {

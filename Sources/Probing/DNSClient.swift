@@ -169,6 +169,9 @@ final class DNSClient {
         case .foreign:
             exchange.foreign &+= 1
             return false
+        case .malformed:
+            end(token, exchange, .error(.malformed), note: Self.malformed)
+            return true
         case .answer(let reply):
             let trip = RoundTrip(
                 sent: exchange.sent, transmitted: exchange.transmitted, received: datagram.stamp,
@@ -203,6 +206,8 @@ final class DNSClient {
             of: error, from: complaint.offender, destination: destination, elapsed: elapsed)
         end(token, exchange, outcome, note: note)
     }
+
+    private static let malformed = "the reply holds fewer records than it says"
 
     // MARK: TCP
 
@@ -273,6 +278,7 @@ final class DNSClient {
         switch DNSReading.read(message, id: exchange.id, question: exchange.request.question) {
         case .answer(let reply):
             end(token, exchange, cut.outcome, cut.source, reply: reply, note: "reply cut over udp, fetched over tcp")
+        case .malformed: end(token, exchange, .error(.malformed), note: Self.malformed)
         case .foreign:
             exchange.foreign &+= 1
             end(token, exchange, .error(.malformed), note: "the reply over tcp is not to the question")

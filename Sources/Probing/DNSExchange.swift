@@ -29,6 +29,8 @@ struct DNSResult {
 enum DNSReading {
     enum Verdict {
         case answer(DNSReply)
+        /// The answer to this question, but its records end before their count says so, and not because it was cut.
+        case malformed
         /// Not an answer to this question.
         case foreign
     }
@@ -54,6 +56,7 @@ enum DNSReading {
         while reply.answers.count < maximumAnswers, let record = answers.next() {
             if let resource = DNSResource(record) { reply.answers.append(resource) }
         }
+        if !answers.isComplete, reply.answers.count < maximumAnswers, !reply.isTruncated { return .malformed }
         return .answer(reply)
     }
 }

@@ -72,6 +72,13 @@ struct DNSProbeTests {
     }
 
     @Test
+    func fewerRecordsThanTheHeaderSaysAreNoGoodAnswer() throws {
+        let (result, foreign, _) = try probe("short.test")
+        #expect(result.outcome == .error(.malformed))
+        #expect(foreign == 0)
+    }
+
+    @Test
     func aLateAnswerIsLateAndATooLateOneLost() throws {
         let responder = try DNSResponder()
         defer { responder.stop() }

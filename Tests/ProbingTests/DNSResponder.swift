@@ -95,6 +95,11 @@ final class DNSResponder: Sendable {
             bytes.append(bigEndian: 0xC000 | at)
             bytes += [0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]
             send(bytes, client)
+        case "short":
+            // Two answers by the header, one in the message.
+            var bytes = Self.good(id, question).write()
+            bytes[7] = 2
+            send(bytes, client)
         case "silent": return
         case "slow":
             pause(microseconds: 150_000)

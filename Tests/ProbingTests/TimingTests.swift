@@ -136,6 +136,11 @@ struct ConnectReadingTests {
         let reading = ConnectReading(connectTime: 450 * ms, kernelRTT: 0, retransmits: 1)
         #expect(reading.outcome(patience: patience, isStalled: false) == (.ok(rtt: nil), .user))
         #expect(reading.note == "connect=450.00ms syn-retransmits=1")
+        // TCP timestamps tell which SYN was answered, in milliseconds.
+        let near = ConnectReading(connectTime: 450 * ms, kernelRTT: 1 * ms, retransmits: 1)
+        #expect(near.outcome(patience: patience, isStalled: false) == (.ok(rtt: nil), .user))
+        let far = ConnectReading(connectTime: 450 * ms, kernelRTT: 40 * ms, retransmits: 1)
+        #expect(far.outcome(patience: patience, isStalled: false) == (.ok(rtt: .milliseconds(40)), .tcpInfo))
         let late = ConnectReading(connectTime: 1_040 * ms, kernelRTT: 40 * ms, retransmits: 1)
         #expect(late.outcome(patience: patience, isStalled: false) == (.late(rtt: .milliseconds(1_040)), .user))
     }
