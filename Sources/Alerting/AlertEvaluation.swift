@@ -1,6 +1,7 @@
 // The turning of the alert engine: each round, each transition, each second.
 
 public import Model
+internal import Wire
 
 extension AlertEngine {
     /// Takes in a round together with the transitions that the judge made of it.
@@ -14,9 +15,12 @@ extension AlertEngine {
         let state = judge.state(of: round.series.target) ?? .unknown
         if round.standing == .answered { watches[slot].mayClose = true }
         if state == .up || state == .degraded {
+            let isApart = watches[slot].spec.isProbedInBothFamilies
+            let series = Phrases.label(
+                round.series.probe, isIPv6: isApart ? round.series.address?.isIPv6 : nil)
             for track in watches[slot].tracks.indices {
                 let rule = rules[watches[slot].tracks[track].rule]
-                watches[slot].tracks[track].push(round, rule: rule)
+                watches[slot].tracks[track].push(round, of: series, rule: rule)
             }
         }
         actions += evaluate(

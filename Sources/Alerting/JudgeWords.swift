@@ -32,7 +32,7 @@ extension Judge {
             let healthy = track.probes.filter(\.isAnswering)
             let silent = track.probes.filter { !$0.everAnswered && $0.isFailing }
             var text = healthy.map { Phrases.health($0, window: judgement.window) }.joined(separator: "; ")
-            if !silent.isEmpty { text += "; \(silent.map(\.spec.id).joined(separator: ", ")) never answered" }
+            if !silent.isEmpty { text += "; \(silent.map(\.label).joined(separator: ", ")) never answered" }
             return (text.isEmpty ? "answers" : text, nil)
         case .lossy(let probe): return (lossWords(track, probe), .path)
         case .slow(let probe): return (slowWords(track, probe), .path)
@@ -87,6 +87,11 @@ extension Judge {
         let healthy = track.probes.filter(\.isAnswering)
         let text = failing.map(Phrases.failure).joined(separator: "; ")
         let rest = healthy.map { Phrases.health($0, window: track.spec.judgement.window) }.joined(separator: "; ")
+        // The same probe answers over the other family: it is the way and not the service.
+        let isFamily = failing.allSatisfy { probe in
+            probe.isIPv6 != nil && healthy.contains { $0.spec.id == probe.spec.id }
+        }
+        if isFamily, !failing.isEmpty { return ("\(text), while \(rest)", .path) }
         let isService = failing.contains { $0.spec.kind != .icmp }
         return ("\(text), while \(rest)", isService ? .service : .target)
     }

@@ -48,16 +48,21 @@ enum Phrases {
         }
     }
 
+    /// `tcp-443 over IPv6`.
+    static func label(_ probe: String, isIPv6: Bool?) -> String {
+        isIPv6.map { "\(probe) over \($0 ? "IPv6" : "IPv4")" } ?? probe
+    }
+
     /// What failed rounds of one probe come to: `no answer to 3 rounds in a row of icmp (timeout 1.0 s)`.
     static func failure(_ track: ProbeTrack) -> String {
         let rounds = track.failures == 1 ? "1 round" : "\(track.failures) rounds in a row"
-        guard let newest = track.newest else { return "\(rounds) of \(track.spec.id) failed" }
+        guard let newest = track.newest else { return "\(rounds) of \(track.label) failed" }
         let note = newest.note.map { " (\(Text.sanitised($0)))" } ?? ""
         switch newest.outcome {
         case .error(.linkDown): return "the link is down"
-        case .refused: return "refused \(rounds) of \(track.spec.id)\(note)"
-        case .error(let error): return "\(error.rawValue) in \(rounds) of \(track.spec.id)\(note)"
-        default: return "no answer to \(rounds) of \(track.spec.id) (timeout \(duration(track.spec.timeout)))"
+        case .refused: return "refused \(rounds) of \(track.label)\(note)"
+        case .error(let error): return "\(error.rawValue) in \(rounds) of \(track.label)\(note)"
+        default: return "no answer to \(rounds) of \(track.label) (timeout \(duration(track.spec.timeout)))"
         }
     }
 
@@ -68,9 +73,9 @@ enum Phrases {
         guard total > 0 else {
             // The window begins anew with each state, so the round that made it is all there is.
             let last = track.newest?.medianRTT.map { " in \(duration($0)) (\(source(track.newest?.source ?? .user)))" }
-            return "\(track.spec.id) answers\(last ?? "")"
+            return "\(track.label) answers\(last ?? "")"
         }
-        var text = "\(track.spec.id) \(total - failed) of \(total) answered"
+        var text = "\(track.label) \(total - failed) of \(total) answered"
         if let median = track.medianRTT(rounds: window) {
             text += ", median \(duration(median)) (\(source(track.newest?.source ?? .user)))"
         }

@@ -5,6 +5,8 @@ import Model
 /// Everything the judgement knows of one probe.
 struct ProbeTrack: Sendable {
     var spec: ProbeSpec
+    /// The family whose rounds these are, where each has a memory of its own; nil: all rounds of the probe.
+    let isIPv6: Bool?
     /// It answered once in this run of the daemon, or was answering when the last one stopped.
     var everAnswered = false
     private(set) var newest: RoundDigest?
@@ -32,10 +34,14 @@ struct ProbeTrack: Sendable {
     /// Whether each of the newest rounds outside of outages failed: what loss is usual here.
     private var usual = Recent<Bool>(capacity: 64)
 
-    init(spec: ProbeSpec, window: Int) {
+    init(spec: ProbeSpec, isIPv6: Bool? = nil, window: Int) {
         self.spec = spec
+        self.isIPv6 = isIPv6
         self.window = Recent(capacity: Swift.min(3_000, Swift.max(1, window) * 3))
     }
+
+    /// The probe's id, and the family where that makes a difference.
+    var label: String { Phrases.label(spec.id, isIPv6: isIPv6) }
 
     var isFailing: Bool { failures > 0 }
     var isAnswering: Bool { answers > 0 }

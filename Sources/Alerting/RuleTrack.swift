@@ -17,7 +17,7 @@ struct RuleTrack: Sendable {
     var incident: Int64?
     var breachedSince: MonotonicTime?
     var clearSince: MonotonicTime?
-    /// By probe id; at most as many as the target has probes.
+    /// By probe, or by probe and family: at most twice as many as the target has probes.
     private var rounds: [String: Recent<RoundSample>] = [:]
 
     init(rule: Int, incident: Int64?) {
@@ -29,7 +29,11 @@ struct RuleTrack: Sendable {
     mutating func takeMemory(of other: RuleTrack, probes: [ProbeSpec]) {
         breachedSince = other.breachedSince
         clearSince = other.clearSince
-        rounds = other.rounds.filter { entry in probes.contains { $0.id == entry.key } }
+        rounds = other.rounds.filter { entry in
+            probes.contains { probe in
+                [nil, true, false].contains { Phrases.label(probe.id, isIPv6: $0) == entry.key }
+            }
+        }
     }
 
     mutating func forgetRounds() {
@@ -38,7 +42,8 @@ struct RuleTrack: Sendable {
         clearSince = nil
     }
 
-    mutating func push(_ round: Round, rule: AlertRule) {
+    /// `series`: what the round is judged together with, in words.
+    mutating func push(_ round: Round, of series: String, rule: AlertRule) {
         let wantsRTT: Bool
         switch rule.condition {
         case .state: return
@@ -58,9 +63,9 @@ struct RuleTrack: Sendable {
         }
         guard sample.total > 0, !wantsRTT || !sample.rtts.isEmpty else { return }
         sample.rtts.sort()
-        var recent = rounds[round.series.probe] ?? Recent(capacity: min(1_000, max(1, rule.of)))
+        var recent = rounds[series] ?? Recent(capacity: min(1_000, max(1, rule.of)))
         recent.append(sample)
-        rounds[round.series.probe] = recent
+        rounds[series] = recent
     }
 
     /// What a metric rule finds over its window.

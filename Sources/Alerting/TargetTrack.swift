@@ -1,6 +1,7 @@
 // One target's own view: what its probes say when nothing else is known.
 
 import Model
+import Wire
 
 /// What a state rests on; the words are made from it on demand, with the numbers of that moment.
 enum Basis: Hashable, Sendable {
@@ -55,14 +56,14 @@ struct TargetTrack: Sendable {
 
     init(spec: TargetSpec, restored: Verdict?, started: WallTime) {
         self.spec = spec
-        probes = spec.probes.map { ProbeTrack(spec: $0, window: spec.judgement.window) }
+        probes = Self.series(of: spec).map { ProbeTrack(spec: $0, isIPv6: $1, window: spec.judgement.window) }
         if let restored {
             state = restored.state
             since = restored.since
             basis = .restored(reason: restored.reason, layer: restored.layer)
             lastDefinite = restored.state == .unknown ? nil : restored.state
             if restored.state == .up || restored.state == .degraded {
-                for index in probes.indices { probes[index].everAnswered = probes.count == 1 }
+                for index in probes.indices { probes[index].everAnswered = spec.probes.count == 1 }
             }
         } else {
             state = .unknown
@@ -75,16 +76,38 @@ struct TargetTrack: Sendable {
     mutating func update(spec new: TargetSpec) {
         let old = probes
         let windowStays = spec.judgement.window == new.judgement.window
-        probes = new.probes.map { probe in
-            if windowStays, var kept = old.first(where: { $0.spec.id == probe.id && $0.spec.kind == probe.kind }) {
+        probes = Self.series(of: new).map { probe, isIPv6 in
+            if windowStays,
+                var kept = old.first(where: {
+                    $0.spec.id == probe.id && $0.spec.kind == probe.kind && $0.isIPv6 == isIPv6
+                })
+            {
                 if kept.spec != probe { isRenewed = true }
                 kept.spec = probe
                 return kept
             }
             isRenewed = true
-            return ProbeTrack(spec: probe, window: new.judgement.window)
+            return ProbeTrack(spec: probe, isIPv6: isIPv6, window: new.judgement.window)
         }
         spec = new
+    }
+
+    /// What has a memory of its own: each probe, and where both families of a name are probed each of them, since one may
+    /// fail while the other is well.
+    private static func series(of spec: TargetSpec) -> [(ProbeSpec, isIPv6: Bool?)] {
+        spec.probes.flatMap { probe -> [(ProbeSpec, isIPv6: Bool?)] in
+            spec.isProbedInBothFamilies ? [(probe, true), (probe, false)] : [(probe, nil)]
+        }
+    }
+
+    /// Whose memory a round belongs to. One without an address is of every family that never had one.
+    private func places(of series: SeriesKey) -> [Int] {
+        let all = probes.indices.filter { probes[$0].spec.id == series.probe }
+        if let address = series.address {
+            return all.filter { probes[$0].isIPv6 == nil || probes[$0].isIPv6 == address.isIPv6 }
+        }
+        let unresolved = all.filter { probes[$0].newest.map { $0.outcome == .unresolved } ?? true }
+        return unresolved.isEmpty ? all : unresolved
     }
 
     /// What is waited for since a change of its probes is waited for from here on.
@@ -104,10 +127,15 @@ struct TargetTrack: Sendable {
 
     /// Records a round; false when it is of a probe that this target no longer has.
     mutating func observe(_ round: Round) -> Bool {
-        guard let index = probes.firstIndex(where: { $0.spec.id == round.series.probe }) else { return false }
-        let digest = RoundDigest(round, timeout: probes[index].spec.timeout)
-        probes[index].observe(digest, finished: round.finished, judgement: spec.judgement)
-        evidence.append((probes[index].spec, digest))
+        let places = places(of: round.series)
+        guard let first = places.first else { return false }
+        let digest = RoundDigest(round, timeout: probes[first].spec.timeout)
+        for index in places {
+            probes[index].observe(digest, finished: round.finished, judgement: spec.judgement)
+        }
+        var probe = probes[first].spec
+        if round.series.address != nil { probe.id = probes[first].label }
+        evidence.append((probe, digest))
         if firstSeen == nil { firstSeen = round.finished }
         return true
     }
@@ -192,6 +220,8 @@ struct TargetTrack: Sendable {
             if answering.contains(where: { ($0.lastAnswered ?? decided) >= decided && $0.lastAnswered != nil }) {
                 return .partial
             }
+            // What answered beside the failing ones must itself fail for certain: a single loss of it is no outage.
+            if basis == .partial, speaking.contains(where: { $0.isFailing && $0.decided == nil }) { return .undecided }
             // An answer older than the failing says nothing against it; its next round is awaited for a while.
             let awaited = answering.contains { monotonic - decided < $0.confirmation }
             return awaited ? .undecided : .failing
@@ -223,5 +253,13 @@ struct TargetTrack: Sendable {
             }
         }
         return nil
+    }
+}
+
+extension TargetSpec {
+    /// Each of its probes makes a round a family.
+    var isProbedInBothFamilies: Bool {
+        if case .name = address { return family == .both }
+        return false
     }
 }

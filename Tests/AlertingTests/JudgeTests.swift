@@ -1,6 +1,7 @@
 import Alerting
 import Model
 import Testing
+import Wire
 
 @Suite struct JudgeTests {
     @Test func cutTargetIsDownInTimeOnceAndUpOnce() throws {
@@ -269,6 +270,43 @@ import Testing
         #expect(ticked(290_500).isEmpty && ticked(294_000).isEmpty)
         // But real silence after the reload is silence.
         #expect(ticked(600_000) == [.unknown])
+    }
+
+    @Test func familiesOfANameAreJudgedApart() throws {
+        var spec = Make.target("a", .saas, probes: [Make.tcp()])
+        spec.family = .both
+        var judge = Judge(targets: [spec], started: WallTime(seconds: 1_780_000_000))
+        var found: [(at: Int, verdict: Verdict)] = []
+        func round(_ at: Int, _ address: String, _ outcome: Outcome) {
+            let wall = WallTime(seconds: 1_780_000_000 + Int64(at))
+            let result = ProbeResult(sent: wall, sequence: UInt32(at), outcome: outcome, source: .kernel)
+            let round = Round(
+                series: SeriesKey(target: spec.id, probe: "tcp-443", address: IPAddress(address)), kind: .tcp,
+                scheduled: wall, finished: Simulation.monotonic(at * 1_000 + (outcome == .lost ? 900 : 10)),
+                results: [result])
+            found += judge.observe(round, now: wall).map { (at, $0.verdict) }
+        }
+        for at in 0..<60 {
+            round(at, "192.0.2.1", at < 40 ? .ok(rtt: .milliseconds(5)) : .lost)
+            round(at, "2001:db8::1", at < 20 ? .ok(rtt: .milliseconds(5)) : .lost)
+        }
+        #expect(found.map(\.verdict.state) == [.up, .degraded, .down])
+        #expect(found.map(\.at) == [0, 22, 42])
+        let degraded = try #require(found.first { $0.verdict.state == .degraded }).verdict
+        #expect(degraded.reason.hasPrefix("no answer to 3 rounds in a row of tcp-443 over IPv6 (timeout 1.0 s), while"))
+        #expect(degraded.reason.contains("tcp-443 over IPv4 10 of 10 answered"))
+        #expect(degraded.layer == .path)
+    }
+
+    @Test func oneLossBesideADeadServiceIsNotDown() {
+        let spec = Make.target("web", .saas, probes: [Make.icmp(), Make.tcp()])
+        var world = Simulation([spec]) { _, probe, at in
+            if probe.kind == .tcp { return at >= 10_000 ? .refuses : .answers(milliseconds: 8) }
+            return (30_000..<31_000).contains(at) || at >= 60_000 ? .silent : .answers(milliseconds: 8)
+        }
+        world.run(to: 80_000)
+        #expect(world.states(of: spec.id) == [.up, .degraded, .down])
+        #expect((62_000...64_000).contains(world.transitions.last?.at ?? 0))
     }
 
     @Test func aFirewallOnTheWayIsNotTheTargetsWord() {
