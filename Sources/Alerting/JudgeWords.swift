@@ -61,7 +61,7 @@ extension Judge {
             }
         }
         return
-            "loses \(Phrases.percent(failed, of: total)) (\(failed) of \(total) of \(track.probes[probe].spec.id)\(limits))"
+            "loses \(Phrases.percent(failed, of: total)) (\(failed) of \(total) of \(track.probes[probe].label)\(limits))"
     }
 
     private func slowWords(_ track: TargetTrack, _ probe: Int) -> String {
@@ -75,7 +75,7 @@ extension Judge {
             limits = ", limit \(Phrases.duration(limit))"
             if median <= limit.clampedNanoseconds { limits += ", well below \(Phrases.duration(limit / 10 * 9))" }
         }
-        return "median \(Phrases.duration(median)) by \(track.probes[probe].spec.id) (\(source)\(limits))"
+        return "median \(Phrases.duration(median)) by \(track.probes[probe].label) (\(source)\(limits))"
     }
 
     private func lastSeen(_ track: TargetTrack) -> String {

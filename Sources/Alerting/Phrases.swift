@@ -58,11 +58,20 @@ enum Phrases {
         let rounds = track.failures == 1 ? "1 round" : "\(track.failures) rounds in a row"
         guard let newest = track.newest else { return "\(rounds) of \(track.label) failed" }
         let note = newest.note.map { " (\(Text.sanitised($0)))" } ?? ""
+        let timeout = " (timeout \(duration(track.spec.timeout)))"
+        guard track.alike >= track.failures else {
+            let all = "\(rounds) of \(track.label) failed, the newest"
+            switch newest.outcome {
+            case .refused: return "\(all) refused\(note)"
+            case .error(let error): return "\(all) by \(error.rawValue)\(note)"
+            default: return "\(all) without an answer\(timeout)"
+            }
+        }
         switch newest.outcome {
         case .error(.linkDown): return "the link is down"
         case .refused: return "refused \(rounds) of \(track.label)\(note)"
         case .error(let error): return "\(error.rawValue) in \(rounds) of \(track.label)\(note)"
-        default: return "no answer to \(rounds) of \(track.label) (timeout \(duration(track.spec.timeout)))"
+        default: return "no answer to \(rounds) of \(track.label)\(timeout)"
         }
     }
 

@@ -14,8 +14,12 @@ struct ProbeTrack: Sendable {
     private(set) var lastFinished: MonotonicTime?
     /// Since when its next round is waited for, where that is later.
     private var awaitedSince: MonotonicTime?
+    /// How the newest failed round failed.
+    private var way: (name: String, detail: String?)?
     /// Failed rounds in a row; rounds that say nothing neither count nor break the row.
     private(set) var failures = 0
+    /// How many of them, up to the newest, failed in the same way.
+    private(set) var alike = 0
     private(set) var answers = 0
     /// Rounds in a row that say nothing.
     private(set) var unknowns = 0
@@ -70,6 +74,9 @@ struct ProbeTrack: Sendable {
                 runBegan = round.sent
                 answersBegan = nil
             }
+            let isAlike = way.map { $0 == (round.outcome.name, round.outcome.detail) } ?? false
+            alike = failures > 0 && isAlike ? alike + 1 : 1
+            way = (round.outcome.name, round.outcome.detail)
             failures += 1
             answers = 0
             unknowns = 0

@@ -298,6 +298,16 @@ import Wire
         #expect(degraded.layer == .path)
     }
 
+    @Test func aRowOfDifferentFailuresIsNotToldAsOneKind() throws {
+        var world = Simulation([Make.target("a")]) { _, _, at in
+            at < 10_000 ? .answers(milliseconds: 5) : at < 12_000 ? .silent : .rejected
+        }
+        world.run(to: 20_000)
+        let down = try #require(world.transitions.last).1.verdict
+        #expect(down.state == .down && down.layer == .path)
+        #expect(down.reason == "3 rounds in a row of icmp failed, the newest by port-unreachable")
+    }
+
     @Test func oneLossBesideADeadServiceIsNotDown() {
         let spec = Make.target("web", .saas, probes: [Make.icmp(), Make.tcp()])
         var world = Simulation([spec]) { _, probe, at in
