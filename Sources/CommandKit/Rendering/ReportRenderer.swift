@@ -14,21 +14,18 @@ struct ReportRenderer {
             "\(report.range.text(timeZone: clock.timeZone))"
                 + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")
         ]
-        let groups = Dictionary(grouping: report.rows) { $0.group }
-        for group in groups.keys.sorted(by: { ($0 == nil ? 1 : 0, $0 ?? "") < ($1 == nil ? 1 : 0, $1 ?? "") }) {
+        for group in report.groups {
             if let by = report.by {
                 lines.append("")
-                lines.append(HostileText.line(group.map { "\(by) \($0)" } ?? "without \(by)"))
+                lines.append(HostileText.line(group.name.map { "\(by) \($0)" } ?? "without \(by)"))
             }
-            lines += table(groups[group] ?? [], report.objective, width: width, palette: palette)
+            lines += table(group.rows, report.objective).lines(width: width, palette: palette)
         }
         if let objective = report.objective { lines += ["", summary(objective, report.rows)] }
         return lines + exclusions(report, palette)
     }
 
-    private func table(
-        _ rows: [Report.Row], _ objective: ReportObjective?, width: Int?, palette: Palette
-    ) -> [String] {
+    func table(_ rows: [Report.Row], _ objective: ReportObjective?) -> Table {
         let titles = ["available", "sent", "lost", "unknown", "p50", "p95", "p99", "max"]
         let verdict = objective == nil ? [] : [TableColumn("objective")]
         var table = Table(
@@ -52,16 +49,16 @@ struct ReportRenderer {
             }
             table.add(cells)
         }
-        return table.lines(width: width, palette: palette)
+        return table
     }
 
-    private func summary(_ objective: ReportObjective, _ rows: [Report.Row]) -> String {
+    func summary(_ objective: ReportObjective, _ rows: [Report.Row]) -> String {
         let counts = Dictionary(grouping: rows) { objective.standing(of: $0) }.mapValues(\.count)
         return "Objective, \(objective.text): \(counts[.met] ?? 0) met, \(counts[.missed] ?? 0) missed, "
             + "\(counts[.unknown] ?? 0) unknown"
     }
 
-    private func exclusions(_ report: Report, _ palette: Palette) -> [String] {
+    func exclusions(_ report: Report, _ palette: Palette) -> [String] {
         let results = report.rows.reduce(UInt64(0)) { $0 &+ $1.figures.unknown }
         let time = report.unknown.reduce(Duration.zero) { $0 + ($1.end - $1.start) }
         var lines = [""]

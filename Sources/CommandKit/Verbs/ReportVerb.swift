@@ -1,6 +1,7 @@
 // `taut report`: availability and latency of a month.
 
 internal import ArgumentParser
+internal import Control
 internal import Foundation
 internal import Model
 internal import Storing
@@ -15,7 +16,7 @@ struct ReportVerb: ParsableCommand {
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case text, csv, json
+        case text, csv, json, html
     }
 
     @OptionGroup var global: GlobalOptions
@@ -49,7 +50,8 @@ struct ReportVerb: ParsableCommand {
             let targets = try reader.targets(includingInactive: true)
             if let by { try Self.check(label: by, of: targets) }
             let totals = try reader.totals(since: range.since, until: range.until)
-            report = Report(totals, targets: targets, range: range, by: by, objective: objective)
+            report = Report(
+                totals, targets: targets, range: range, by: by, objective: objective, month: monthName(range, context))
         } catch let error as StoreError {
             throw CommandError.failure(error.description)
         }
@@ -61,6 +63,7 @@ struct ReportVerb: ParsableCommand {
             console.note(range.text(timeZone: context.timeZone))
             try console.lines(renderer.csv(report))
         case .json: try console.json(renderer.json(report, generated: context.now()))
+        case .html: try console.lines(ReportPage(clock: context.clock).lines(report, generated: context.now()))
         }
         if report.rows.isEmpty { throw ExitCode(2) }
     }
@@ -72,6 +75,11 @@ struct ReportVerb: ParsableCommand {
         let hint = Suggestion.nearest(to: label, among: labels.sorted()).map { "; did you mean \"\($0)\"?" }
         throw CommandError.notFound(
             "no target has a label \"\(label)\"\(hint ?? "; there are \(labels.sorted().joined(separator: ", "))")")
+    }
+
+    /// `2026-11`; nil for a range that is not a month.
+    private func monthName(_ range: TimeRange, _ context: CommandContext) -> String? {
+        self.range.isGiven ? nil : String(context.clock.full(range.since).prefix(7))
     }
 
     private func resolvedRange(_ context: CommandContext) throws -> TimeRange {
@@ -114,17 +122,25 @@ struct Report {
     var range: TimeRange
     var by: String?
     var objective: ReportObjective?
+    /// `2026-11`; nil where the range is not a month.
+    var month: String?
+    /// The site of all targets; nil where there are several, or none is named.
+    var site: String?
     var rows: [Row]
     var unknown: [TimeSpan]
     var damaged: [TimeSpan]
 
     init(
         _ totals: WindowTotals, targets: [StoredTarget], range: TimeRange, by: String?,
-        objective: ReportObjective? = nil
+        objective: ReportObjective? = nil, month: String? = nil
     ) {
         self.range = range
         self.objective = objective
         self.by = by
+        self.month = month
+        let reported = Set(totals.lines.map(\.target))
+        let sites = Set(targets.filter { reported.contains($0.id) }.map { $0.site ?? "" })
+        site = sites.count == 1 ? sites.first.flatMap { $0.isEmpty ? nil : $0 } : nil
         unknown = totals.unknown
         damaged = totals.damaged
         let known = Dictionary(targets.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -141,5 +157,17 @@ struct Report {
                 b.group == nil ? 1 : 0, b.group ?? "", b.target, b.probe
             )
         }
+    }
+    /// The rows by group, in their order; one group where nothing is grouped by.
+    var groups: [(name: String?, rows: [Row])] {
+        var groups: [(name: String?, rows: [Row])] = []
+        for row in rows {
+            if groups.last?.name == row.group, !groups.isEmpty {
+                groups[groups.count - 1].rows.append(row)
+            } else {
+                groups.append((row.group, [row]))
+            }
+        }
+        return groups
     }
 }
