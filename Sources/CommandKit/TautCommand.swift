@@ -103,6 +103,12 @@ public enum TautProgram {
         return "there is no verb \"\(word)\"\(hint ?? "; `taut --help` lists them")"
     }
 
+    private static func subcommand(_ name: String, of verb: any ParsableCommand.Type) -> (any ParsableCommand.Type)? {
+        let configuration = verb.configuration
+        let verbs = configuration.subcommands + configuration.groupedSubcommands.flatMap(\.subcommands)
+        return verbs.first { $0.configuration.commandName == name }
+    }
+
     /// Options that every verb takes may stand before the verb: they are moved behind it, where the verb reads them.
     static func globalsLast(_ arguments: [String]) -> [String] {
         var leading: [String] = []
@@ -121,7 +127,15 @@ public enum TautProgram {
             }
         }
         guard !leading.isEmpty, !rest.isEmpty else { return arguments }
-        let end = rest.firstIndex(of: "--") ?? rest.endIndex
-        return Array(rest[..<end]) + leading + Array(rest[end...])
+        // `help` takes the names of verbs and nothing else.
+        if rest.first == "help" { return Array(rest) }
+        // Straight behind the names of the verbs, so that of an option given twice the last one holds.
+        var verb: (any ParsableCommand.Type)? = TautCommand.self
+        var index = rest.startIndex
+        while index < rest.endIndex, let next = verb.flatMap({ subcommand(rest[index], of: $0) }) {
+            verb = next
+            index += 1
+        }
+        return Array(rest[..<index]) + leading + Array(rest[index...])
     }
 }

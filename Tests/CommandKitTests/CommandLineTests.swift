@@ -156,10 +156,16 @@ import Testing
 
     @Test func globalOptionsMayStandBeforeTheVerb() {
         #expect(
-            TautProgram.globalsLast(["--db", "x", "--json", "status", "gw"]) == ["status", "gw", "--db", "x", "--json"])
+            TautProgram.globalsLast(["--db", "x", "--json", "status", "gw"]) == ["status", "--db", "x", "--json", "gw"])
         #expect(TautProgram.globalsLast(["--db=x", "status", "--", "gw"]) == ["status", "--db=x", "--", "gw"])
         #expect(TautProgram.globalsLast(["status", "--json"]) == ["status", "--json"])
         #expect(TautProgram.globalsLast(["--json"]) == ["--json"])
+        // Of an option given twice the last one holds.
+        #expect(
+            TautProgram.globalsLast(["--db", "x", "db", "stat", "--db", "y"])
+                == ["db", "stat", "--db", "x", "--db", "y"])
+        #expect(Self.run(["--db", "x", "help"]).code == 0)
+        #expect(Self.run(["--db", "x", "help", "status"]).output.contains("USAGE: taut status"))
         #expect(Self.run(["--json", "version"]).output.hasPrefix("{\n  \"schema\": \"taut/version/1\""))
     }
 

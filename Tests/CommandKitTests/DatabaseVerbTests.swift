@@ -168,6 +168,14 @@ import Testing
         }
     }
 
+    @Test func aTargetNamedTwiceIsShownOnce() throws {
+        try StoredStatusTests.withDatabase { path in
+            #expect(
+                run(["status", "vpn-west", "VPN West", "vpn-west"], path).output
+                    == run(["status", "vpn-west"], path).output)
+        }
+    }
+
     @Test func statAndCheckAndRecoverAnswer() throws {
         try StoredStatusTests.withDatabase { path in
             let stat = run(["db", "stat"], path)

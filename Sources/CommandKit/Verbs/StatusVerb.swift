@@ -21,7 +21,12 @@ struct StatusVerb: ParsableCommand {
         let answer = try MonitorSource(global).status()
         let console = global.console
         var shown: [StatusReport.Target]?
-        if !targets.isEmpty { shown = try targets.map { try TargetLookup.find($0, in: answer.report) } }
+        if !targets.isEmpty {
+            // Named twice, by id and title as well, a target is still one.
+            var seen: Set<String> = []
+            shown = try targets.map { try TargetLookup.find($0, in: answer.report) }
+                .filter { seen.insert($0.target).inserted }
+        }
         if global.json {
             var report = answer.report
             if let shown { report.targets = shown }
