@@ -22,12 +22,14 @@ struct FlowsRenderer {
         guard !report.rows.isEmpty else { return lines + ["no passive latency was seen in this range"] }
         var columns = [
             TableColumn(report.by.rawValue, flexible: true), TableColumn("times"), TableColumn("samples", .trailing),
-            TableColumn("server p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
-            TableColumn("client p50", .trailing), TableColumn("p95", .trailing), TableColumn("p99", .trailing),
-            TableColumn("full p50", .trailing), TableColumn("failed", .trailing), TableColumn("retrans", .trailing),
+            TableColumn("server p50", .trailing), TableColumn("p95", .trailing, dispensable: 6),
+            TableColumn("p99", .trailing, dispensable: 2), TableColumn("client p50", .trailing, dispensable: 7),
+            TableColumn("p95", .trailing, dispensable: 3), TableColumn("p99", .trailing, dispensable: 1),
+            TableColumn("full p50", .trailing, dispensable: 5), TableColumn("failed", .trailing),
+            TableColumn("retrans", .trailing),
         ]
         // How the name was learned, as `taut analyze` shows it.
-        if report.by == .service { columns.insert(TableColumn("by"), at: 1) }
+        if report.by == .service { columns.insert(TableColumn("by", dispensable: 4), at: 1) }
         var table = Table(columns)
         for row in report.rows {
             func figure(_ value: Double?) -> TableCell { TableCell(Figures.time(microseconds: value)) }

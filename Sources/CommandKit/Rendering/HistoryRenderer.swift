@@ -53,7 +53,10 @@ struct HistoryRenderer {
         let titles = ["sent", "lost", "unknown", "loss", "min", "p50", "p95", "p99", "max", "jitter", "not measured"]
         let hasGaps = series.rows.contains { $0.gap > .zero }
         let shown = hasGaps ? titles : titles.dropLast()
-        var table = Table([TableColumn("start")] + shown.map { TableColumn($0, .trailing) })
+        // Left out on a narrow terminal, in this order: losses, what is unknown and the median stay.
+        let order = ["min", "p99", "jitter", "max", "sent", "lost", "p95"]
+        var table = Table(
+            [TableColumn("start")] + shown.map { TableColumn($0, .trailing, dispensable: order.firstIndex(of: $0)) })
         for row in series.rows {
             let gap = row.gap > .zero ? Figures.span(seconds: row.gap.inSeconds) : ""
             let cells = [
