@@ -266,10 +266,13 @@ final class EchoProber {
     /// A raw ICMPv6 socket counts messages with a wrong checksum among its drops. These say nothing of our buffer: anybody
     /// could send one now and then, and hide every outage behind it.
     func checkDrops() {
-        guard let now = InternetSocket.receiveDrops(descriptor), now != drops else { return }
+        // Before the drops, since each drop for a wrong checksum is counted before its error; and at every look, since
+        // messages of types that this socket does not read count as errors too and must not excuse a drop of later.
+        let errors = isIPv6 && socket.kind == .raw ? InternetSocket.checksumErrors6() : nil
+        guard let now = InternetSocket.receiveDrops(descriptor) else { return }
         var dropped = UInt64(now &- drops)
         drops = now
-        if isIPv6, socket.kind == .raw, let errors = InternetSocket.checksumErrors6() {
+        if let errors {
             dropped -= min(dropped, errors &- checksumErrors)
             checksumErrors = errors
         }

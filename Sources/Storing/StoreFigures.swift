@@ -71,7 +71,7 @@ enum FigureReading {
         var figures = StoreFigures(
             levels: found, databaseBytes: database, freeBytes: pages.free * Connection.pageSize, logBytes: log,
             series: try Int64.fetchOne(db, sql: "SELECT count(*) FROM series_rows") ?? 0,
-            maxSize: try Meta.integer(db, .maxSize), resultsADay: perDay, growthADay: perDay.map { _ in Int64(growth) },
+            maxSize: try Meta.integer(db, .maxSize), resultsADay: perDay, growthADay: perDay.map { _ in whole(growth) },
             daysLeft: nil)
         if let bound = figures.maxSize, growth > 0 {
             let room = Double(bound) * Writer.highWater - Double((pages.total - pages.free) * Connection.pageSize)
@@ -125,6 +125,9 @@ enum FigureReading {
         }
     }
 
+    /// Rounded down; numbers of a damaged file may come to more than there is.
+    private static func whole(_ value: Double) -> Int64 { Int64(exactly: value.rounded(.down)) ?? .max }
+
     private static func resultsADay(_ db: Database) throws -> Int64? {
         guard
             let last = try Row.fetchOne(
@@ -139,10 +142,11 @@ enum FigureReading {
                 SELECT sum((SELECT sum(\(sum)) FROM hour_rows WHERE series = s.id AND start_s > ?1)),
                     min((SELECT min(start_s) FROM hour_rows WHERE series = s.id AND start_s > ?1))
                 FROM series_rows AS s
-                """, arguments: [last - 86_400])
+                """, arguments: [last.addingSaturated(-86_400)])
         guard let results = row?.integer(0), let first = row?.integer(1) else { return nil }
         // The first hour may have begun before the monitor did.
         let begin = max(first, try PurgeLevel.chunks.oldest(db) ?? first)
-        return results * 86_400 / max(60, last + Hour.seconds - begin)
+        let span = max(60, Double(last) - Double(begin) + Double(Hour.seconds))
+        return whole(Double(results) * 86_400 / span)
     }
 }

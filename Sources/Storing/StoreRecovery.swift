@@ -159,7 +159,7 @@ private struct Salvage {
             guard ends.count == 2, let high = ends[1] ?? range?.upperBound else { continue }
             let low = ends[0] ?? range?.lowerBound ?? 0
             guard low < high else { continue }
-            let middle = low + (high - low) / 2
+            let middle = (low...high).middle
             if range != low...middle { ranges.append(low...middle) }
             if range != (middle + 1)...high { ranges.append((middle + 1)...high) }
         }
@@ -222,5 +222,13 @@ private struct Salvage {
         {
             return true
         }
+    }
+}
+
+extension ClosedRange<Int64> {
+    /// Half-way, whatever numbers a damaged file holds.
+    var middle: Int64 {
+        let length = UInt64(bitPattern: upperBound) &- UInt64(bitPattern: lowerBound)
+        return lowerBound &+ Int64(truncatingIfNeeded: length / 2)
     }
 }

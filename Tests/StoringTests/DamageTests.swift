@@ -259,6 +259,26 @@ import Testing
         #expect((figures.growthADay ?? 0) > 0 && (figures.daysLeft ?? 0) > 0)
     }
 
+    /// Numbers at the ends of what there is, as damage makes them, are counted with and end nothing.
+    @Test func numbersOutOfAllBoundsAreNoTrap() throws {
+        let scratch = Scratch()
+        try filled(scratch)
+        let queue = try DatabaseQueue(path: scratch.database)
+        for (start, count) in [(Int64.max, Int64.max / 8), (.min, Int64.max / 8)] {
+            try queue.write {
+                try $0.execute(
+                    sql: """
+                        UPDATE hour_rows SET start_s = ?, ok = ?
+                        WHERE start_s = (SELECT max(start_s) FROM hour_rows)
+                        """, arguments: [start, count])
+            }
+            #expect((try scratch.reader().figures().resultsADay ?? 0) >= 0)
+        }
+        #expect((Int64.min...Int64.max).middle == -1)
+        #expect((Int64.max - 1...Int64.max).middle == Int64.max - 1)
+        #expect((-3...6).middle == 1)
+    }
+
     @Test func importBuildsWhatTheDaemonBuilds() throws {
         let scratch = Scratch()
         try filled(scratch)
