@@ -51,6 +51,7 @@ extension StatusReport {
             return text
         }
     }
+
     /// The verdict with its times in another zone than the daemon's.
     public func verdict(timeZone: TimeZone) -> String {
         Headline(targets: targets, clock: LocalClock(now: generated.time, timeZone: timeZone)).text

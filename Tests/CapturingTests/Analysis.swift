@@ -76,3 +76,12 @@ enum Corpus {
         directory?.appendingPathComponent(name)
     }
 }
+
+extension PacketBuilder {
+    /// A connection that was just opened, as `opening` does.
+    static func opened() -> PacketBuilder {
+        var builder = PacketBuilder()
+        builder.opening()
+        return builder
+    }
+}

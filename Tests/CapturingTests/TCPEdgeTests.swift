@@ -9,16 +9,8 @@ import Wire
 @Suite struct TCPEdgeTests {
     private let handshake = ["tcp_handshake server syn 30.0", "tcp_handshake client syn 20.0"]
 
-    private func opened() -> PacketBuilder {
-        var builder = PacketBuilder()
-        builder.tcp(0, fromClient: true, .syn, seq: 1000)
-        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001)
-        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
-        return builder
-    }
-
     @Test func portsUsedAnewAreANewConnection() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(200, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
         builder.tcp(230, fromClient: false, [.fin, .ack], seq: 5001, ack: 1002)
         builder.tcp(250, fromClient: true, .ack, seq: 1002, ack: 5002)
@@ -33,7 +25,7 @@ import Wire
     }
 
     @Test func oldOutstandingSegmentsDoNotMatchTheNewConnection() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(60, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
         builder.tcp(70, fromClient: true, [.rst, .ack], seq: 1101, ack: 5001)
         builder.tcp(2000, fromClient: true, .syn, seq: 900_000)
@@ -67,7 +59,7 @@ import Wire
     }
 
     @Test func resetIsNoAnswerToAnythingButASyn() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
         builder.tcp(81, fromClient: false, [.rst, .ack], seq: 5001, ack: 1101)
         #expect(try Analysis(builder).lines == handshake)
@@ -115,7 +107,7 @@ import Wire
     /// Case 20, where the capture missed the SYN: nothing of the new connection is taken for the old one's.
     @Test func portsUsedAnewAreToldByTheAnswerToo() throws {
         for isClosed in [false, true] {
-            var builder = opened()
+            var builder = PacketBuilder.opened()
             if isClosed { builder.tcp(60, fromClient: true, [.rst, .ack], seq: 1001, ack: 5001) }
             let server: UInt32 = isClosed ? 9_000 : 3_000_000_000
             builder.tcp(5030, fromClient: false, [.syn, .ack], seq: server, ack: 2_900_000_001)
@@ -156,7 +148,7 @@ import Wire
     }
 
     @Test func acknowledgementsThatDifferInTheirBlocksAreNoDuplicates() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         for step in 0..<3 {
             builder.tcp(
                 51 + Double(step), fromClient: true, .ack, seq: 1001 + UInt32(step) * 100, ack: 5001, payload: 100)
@@ -169,7 +161,7 @@ import Wire
     }
 
     @Test func finCountsOneAndItsRepetitionIsNoSample() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(60, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
         builder.tcp(260, fromClient: true, [.fin, .ack], seq: 1001, ack: 5001)
         builder.tcp(290, fromClient: false, .ack, seq: 5001, ack: 1002)
@@ -179,7 +171,7 @@ import Wire
     }
 
     @Test func duplicateAcknowledgementsAndWindowUpdatesAreNoSamples() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
         builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101)
         builder.tcp(95, fromClient: false, .ack, seq: 5001, ack: 1101, window: 1_000)
@@ -188,7 +180,7 @@ import Wire
     }
 
     @Test func probeOfAClosedWindowIsNoSample() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
         builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101, window: 0)
         builder.tcp(300, fromClient: true, .ack, seq: 1101, ack: 5001, payload: 1)
@@ -242,7 +234,7 @@ import Wire
     }
 
     @Test func clockThatStepsBackGivesACountNotASample() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(51, fromClient: true, .ack, seq: 1001, ack: 5001, payload: 100)
         builder.tcp(21, fromClient: false, .ack, seq: 5001, ack: 1101)
         let analysis = try Analysis(builder)

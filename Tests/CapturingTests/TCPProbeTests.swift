@@ -7,19 +7,13 @@ import Testing
 import Wire
 
 @Suite struct TCPProbeTests {
-    private func opened() -> PacketBuilder {
-        var builder = PacketBuilder()
-        builder.opening()
-        return builder
-    }
-
     private func send(_ builder: inout PacketBuilder, _ at: Double, seq: UInt32, payload: Int = 100) {
         builder.tcp(at, fromClient: true, .ack, seq: seq, ack: 5001, payload: payload)
     }
 
     /// Told of first by an acknowledgement of something new, a block must not be timed when it is told of once more.
     @Test func blockInAnAcknowledgementOfSomethingNewIsTimedThenAndOnce() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         for step in 0..<3 { send(&builder, 51 + Double(step), seq: 1001 + UInt32(step) * 100) }
         builder.tcp(83, fromClient: false, .ack, seq: 5001, ack: 1101, sack: [(1201, 1301)])
         builder.tcp(283, fromClient: false, .ack, seq: 5001, ack: 1101, sack: [(1201, 1301)], window: 50_000)
@@ -29,7 +23,7 @@ import Wire
 
     /// After a loss, what such an acknowledgement tells of may be old: neither then nor later.
     @Test func blockToldOfAfterALossIsNeverTimed() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         for step in 0..<4 { send(&builder, 51 + Double(step), seq: 1001 + UInt32(step) * 100) }
         builder.tcp(82, fromClient: false, .ack, seq: 5001, ack: 1001, sack: [(1101, 1201)])
         // The report of 1301..<1401 was lost on its way.
@@ -41,7 +35,7 @@ import Wire
     }
 
     @Test func blockHalfTheNumbersAfterTheLastIsTimed() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         // In steps that are no strays.
         for round in 0...40 {
             let at = 100 * Double(round + 1)
@@ -58,7 +52,7 @@ import Wire
 
     /// Case 33: nothing was lost when the same byte probes the closed window again.
     @Test func repeatedProbesOfAClosedWindowAreNoRetransmissions() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         send(&builder, 51, seq: 1001)
         builder.tcp(81, fromClient: false, .ack, seq: 5001, ack: 1101, window: 0)
         for at in [500.0, 1000, 2000] {

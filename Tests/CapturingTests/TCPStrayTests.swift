@@ -9,15 +9,6 @@ import Wire
 @Suite struct TCPStrayTests {
     private static var far: UInt32 { 1 << 30 }
 
-    /// Opened with 30 ms to the server and 20 ms to the client.
-    private func opened() -> PacketBuilder {
-        var builder = PacketBuilder()
-        builder.tcp(0, fromClient: true, .syn, seq: 1000)
-        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001)
-        builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
-        return builder
-    }
-
     /// Requests of 100 bytes that are acknowledged 30 ms later.
     private func exchange(_ builder: inout PacketBuilder, from time: Double, seq: UInt32, ack: UInt32, count: Int = 3) {
         for number in 0..<count {
@@ -37,7 +28,7 @@ import Wire
         (fromClient: false, seq: UInt32(5001), ack: 1001 &+ far, payload: 0),
     ])
     func oneFarOffPacketChangesNothing(_ stray: (fromClient: Bool, seq: UInt32, ack: UInt32, payload: Int)) throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(60, fromClient: stray.fromClient, .ack, seq: stray.seq, ack: stray.ack, payload: stray.payload)
         exchange(&builder, from: 100, seq: 1001, ack: 5001)
         let analysis = try Analysis(builder)
@@ -51,7 +42,7 @@ import Wire
 
     /// The opening of a connection with the same ports was missed.
     @Test func portsUsedAnewWithoutAnOpeningAreFollowed() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         exchange(&builder, from: 100, seq: 1001, ack: 5001)
         exchange(&builder, from: 20_000, seq: 3_000_000_000, ack: 2_000_000_000, count: 5)
         let analysis = try Analysis(builder)
@@ -64,7 +55,7 @@ import Wire
 
     /// Two forged packets lead away, and two of the connection's own lead back.
     @Test func whoFollowedAForgeryComesBack() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         builder.tcp(60, fromClient: true, .ack, seq: 1001 &+ Self.far, ack: 5001, payload: 100)
         builder.tcp(61, fromClient: true, .ack, seq: 1101 &+ Self.far, ack: 5001, payload: 100)
         exchange(&builder, from: 100, seq: 1001, ack: 5001, count: 5)
@@ -77,7 +68,7 @@ import Wire
 
     /// A hole of 100 MiB in the capture.
     @Test func aLongHoleIsFollowed() throws {
-        var builder = opened()
+        var builder = PacketBuilder.opened()
         exchange(&builder, from: 100, seq: 1001, ack: 5001)
         exchange(&builder, from: 5_000, seq: 1301 + 100 * 1_048_576, ack: 5001, count: 4)
         let analysis = try Analysis(builder)

@@ -40,6 +40,11 @@ import Testing
             code: code, output: captured.output.withLock { $0 }, notes: captured.notes.withLock { $0 })
     }
 
+    /// The same on a database that no daemon writes.
+    static func run(_ arguments: [String], _ path: String) -> Outcome {
+        run(arguments + ["--db", path, "--socket", "/nonexistent/control.sock"])
+    }
+
     private static let nowhere = ["--db", "/nonexistent/tautline.db", "--socket", "/nonexistent/control.sock"]
 
     @Test func help() throws {

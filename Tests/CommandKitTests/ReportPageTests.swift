@@ -7,19 +7,15 @@ import Testing
 
 /// `taut report --format html`: the same rows as the other formats, and nothing in it that a browser would obey.
 @Suite struct ReportPageTests {
-    private func run(_ arguments: [String], _ path: String) -> CommandLineTests.Outcome {
-        CommandLineTests.run(arguments + ["--db", path, "--socket", "/nonexistent/control.sock"])
-    }
-
     @Test func thePageHasTheRowsOfTheReport() throws {
         try StoredStatusTests.withDatabase { path in
             let month = ["report", "--month", "2026-11", "--objective", "99.9%"]
-            let answer = run(month + ["--format", "html"], path)
+            let answer = CommandLineTests.run(month + ["--format", "html"], path)
             let page = answer.output
             #expect(answer.code == 0)
             #expect(page.hasPrefix("<!DOCTYPE html>\n<html lang=\"en\">") && page.hasSuffix("</html>\n"))
             #expect(page.contains("availability and latency, 2026-11</title>"))
-            let json = run(month + ["--format", "json"], path).output
+            let json = CommandLineTests.run(month + ["--format", "json"], path).output
             let rows = page.components(separatedBy: "<th scope=\"row\">").count - 1
             #expect(rows > 0 && rows == json.components(separatedBy: "\"target\":").count - 1)
             #expect(page.contains("<th scope=\"row\">vpn-west</th><td>icmp</td><td class=\"number\">66.667 %</td>"))
@@ -35,7 +31,7 @@ import Testing
             for fetched in ["<script", "<link", "<img", "src=", "href=", "url(", "@import", "http"] {
                 #expect(!page.contains(fetched), "\(fetched)")
             }
-            #expect(run(["report", "--month", "2026-10", "--format", "html"], path).code == 2)
+            #expect(CommandLineTests.run(["report", "--month", "2026-10", "--format", "html"], path).code == 2)
         }
     }
 

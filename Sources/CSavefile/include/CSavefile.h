@@ -1,4 +1,4 @@
-// Reads of a few bytes from a stream of one thread, without stdio's way of some sixty instructions each.
+// Reads of a few bytes from a stream of one thread, without the long way through stdio for each.
 //
 // libpcap reads a savefile by two fread(3) a packet, and those are half of what its empty loop takes. A program that links this
 // module answers them itself where the bytes lie in the stream's buffer already, and leaves all else to libc. Nothing is

@@ -10,19 +10,18 @@ struct ReportPage {
 
     func lines(_ report: Report, generated: WallTime) -> [String] {
         let title = self.title(report)
-        let range = report.range.text(timeZone: clock.timeZone)
-        let levels = Set(report.rows.map(\.level)).sorted().joined(separator: " and ")
+        let renderer = ReportRenderer(clock: clock)
         var lines = [
             "<!DOCTYPE html>", "<html lang=\"en\">", "<head>", "<meta charset=\"utf-8\">",
             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
             "<meta name=\"color-scheme\" content=\"light dark\">", "<title>\(text(title))</title>",
             "<style>", Self.style, "</style>", "</head>", "<body>", "<main>", "<h1>\(text(title))</h1>",
-            "<p>\(text(range + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")))</p>",
+            "<p>\(text(renderer.heading(report)))</p>",
         ]
         for group in report.groups {
-            lines += table(group.rows, caption: caption(group.name, report), objective: report.objective)
+            let caption = renderer.title(of: group.name, report) ?? "All targets"
+            lines += table(renderer.table(group.rows, report.objective), caption: caption)
         }
-        let renderer = ReportRenderer(clock: clock)
         if let objective = report.objective { lines.append("<p>\(text(renderer.summary(objective, report.rows)))</p>") }
         lines += exclusions(renderer.exclusions(report, .plain))
         return lines + [
@@ -41,13 +40,7 @@ struct ReportPage {
         return subject + "availability and latency" + (report.month.map { ", \($0)" } ?? "")
     }
 
-    private func caption(_ group: String?, _ report: Report) -> String {
-        guard let by = report.by else { return "All targets" }
-        return group.map { "\(by) \($0)" } ?? "without \(by)"
-    }
-
-    private func table(_ rows: [Report.Row], caption: String, objective: ReportObjective?) -> [String] {
-        let table = ReportRenderer(clock: clock).table(rows, objective)
+    private func table(_ table: Table, caption: String) -> [String] {
         var lines = ["<table>", "<caption>\(text(caption))</caption>", "<thead>", "<tr>"]
         lines += table.columns.map { "<th scope=\"col\"\(Self.style(of: $0))>\(text($0.title))</th>" }
         lines += ["</tr>", "</thead>", "<tbody>"]
@@ -80,18 +73,7 @@ struct ReportPage {
 
     /// Harmless as text and as the value of a quoted attribute; what is never drawn is named, as on the terminal.
     func text(_ text: some StringProtocol) -> String {
-        var result = ""
-        for character in HostileText.line(text).unicodeScalars {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(character)
-            }
-        }
-        return result
+        Markup.escaped(HostileText.line(text))
     }
 
     private static let style = """

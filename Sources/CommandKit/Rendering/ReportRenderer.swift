@@ -9,20 +9,25 @@ struct ReportRenderer {
     var clock: LocalClock
 
     func lines(_ report: Report, width: Int?, palette: Palette) -> [String] {
-        let levels = Set(report.rows.map(\.level)).sorted().joined(separator: " and ")
-        var lines = [
-            "\(report.range.text(timeZone: clock.timeZone))"
-                + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")
-        ]
+        var lines = [heading(report)]
         for group in report.groups {
-            if let by = report.by {
-                lines.append("")
-                lines.append(HostileText.line(group.name.map { "\(by) \($0)" } ?? "without \(by)"))
-            }
+            if let title = title(of: group.name, report) { lines += ["", HostileText.line(title)] }
             lines += table(group.rows, report.objective).lines(width: width, palette: palette)
         }
         if let objective = report.objective { lines += ["", summary(objective, report.rows)] }
         return lines + exclusions(report, palette)
+    }
+
+    /// The range, and what the figures are from.
+    func heading(_ report: Report) -> String {
+        let levels = Set(report.rows.map(\.level)).sorted().joined(separator: " and ")
+        return report.range.text(timeZone: clock.timeZone)
+            + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")
+    }
+
+    /// What a group's rows have in common; nil where nothing is grouped by.
+    func title(of group: String?, _ report: Report) -> String? {
+        report.by.map { by in group.map { "\(by) \($0)" } ?? "without \(by)" }
     }
 
     func table(_ rows: [Report.Row], _ objective: ReportObjective?) -> Table {

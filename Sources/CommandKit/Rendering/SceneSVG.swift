@@ -11,8 +11,8 @@ struct SceneSVG {
             <?xml version="1.0" encoding="UTF-8"?>
             <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" viewBox="0 0 \(width) \(height)" \
             role="img" font-family="system-ui, 'DejaVu Sans', sans-serif">
-            <title>\(Self.escaped(scene.title))</title>
-            <desc>\(Self.escaped(scene.summary))</desc>
+            <title>\(Markup.escaped(scene.title))</title>
+            <desc>\(Markup.escaped(scene.summary))</desc>
 
             """
         if theme == nil { text += Self.styleSheet }
@@ -42,7 +42,7 @@ struct SceneSVG {
         case .text(let text, let x, let y, let size, let bold, let anchor, let ink):
             let weight = bold ? " font-weight=\"bold\"" : ""
             return "<text x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" font-size=\"\(Self.number(size))\"\(weight) "
-                + "text-anchor=\"\(anchor.rawValue)\" \(fill(ink))>\(Self.escaped(text))</text>"
+                + "text-anchor=\"\(anchor.rawValue)\" \(fill(ink))>\(Markup.escaped(text))</text>"
         }
     }
 
@@ -65,26 +65,5 @@ struct SceneSVG {
         var short = Substring(text)
         while short.hasSuffix("0") { short = short.dropLast() }
         return String(short.hasSuffix(".") ? short.dropLast() : short)
-    }
-
-    /// Text as XML 1.0 takes it: five characters by name, and what no document may hold (2.2, Char) as `\u{…}`, should a
-    /// scene have it.
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&apos;"
-            default:
-                switch scalar.value {
-                case 0..<0x20, 0x7F..<0xA0, 0xFFFE...0xFFFF: result += "\\u{\(String(scalar.value, radix: 16))}"
-                default: result.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return result
     }
 }

@@ -158,6 +158,7 @@ struct Report {
             )
         }
     }
+
     /// The rows by group, in their order; one group where nothing is grouped by.
     var groups: [(name: String?, rows: [Row])] {
         var groups: [(name: String?, rows: [Row])] = []
