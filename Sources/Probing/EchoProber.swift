@@ -39,9 +39,7 @@ final class EchoProber {
     private var identifiers = IdentifierPool()
     private var seriesOf: [IPAddress: Series] = [:]
     private var nextPingSequence = UInt16.random(in: 0...UInt16.max)
-    private var drops: UInt32 = 0
-    /// ICMPv6 messages of the host with a wrong checksum, as of the last look.
-    private var checksumErrors: UInt64 = 0
+    private var drops: ReceiveDrops
     /// Echoes sent up to here may have had an answer that the kernel threw away.
     private var deafUntil = Int64.min
 
@@ -49,8 +47,11 @@ final class EchoProber {
         self.context = context
         self.socket = socket
         table = Table(tag: UInt64.random(in: 1...UInt64.max), capacity: context.tuning.echoCapacity)
-        drops = InternetSocket.receiveDrops(descriptor) ?? 0
-        if isIPv6 { checksumErrors = InternetSocket.checksumErrors6() ?? 0 }
+        let number = socket.descriptor.rawValue
+        let countsErrors = socket.isIPv6 && socket.kind == .raw
+        drops = ReceiveDrops(
+            drops: { InternetSocket.receiveDrops(number) },
+            errors: { countsErrors ? InternetSocket.checksumErrors6() : nil })
     }
 
     private var descriptor: Int32 { socket.descriptor.rawValue }
@@ -214,7 +215,10 @@ final class EchoProber {
         guard let entry = table[handle], !entry.isSettled else { return }
         let series = entry.owner.round.series
         var outcome = context.outcomeWithoutAnswer(sent: entry.owner.sent.monotonic)
-        if outcome == .lost, entry.owner.sent.monotonic <= deafUntil { outcome = .indeterminate(.schedulerStall) }
+        if outcome == .lost {
+            checkDrops(thorough: false)
+            if entry.owner.sent.monotonic <= deafUntil { outcome = .indeterminate(.schedulerStall) }
+        }
         if outcome == .lost {
             series.losses += 1
             if series.losses % context.tuning.lossesPerIdentifier == 0, let identifier = series.identifier {
@@ -262,20 +266,8 @@ final class EchoProber {
     }
 
     /// Looks whether the kernel had to throw packets away; then silence proves nothing for the echoes under way.
-    ///
-    /// A raw ICMPv6 socket counts messages with a wrong checksum among its drops. These say nothing of our buffer: anybody
-    /// could send one now and then, and hide every outage behind it.
-    func checkDrops() {
-        // Before the drops, since each drop for a wrong checksum is counted before its error; and at every look, since
-        // messages of types that this socket does not read count as errors too and must not excuse a drop of later.
-        let errors = isIPv6 && socket.kind == .raw ? InternetSocket.checksumErrors6() : nil
-        guard let now = InternetSocket.receiveDrops(descriptor) else { return }
-        var dropped = UInt64(now &- drops)
-        drops = now
-        if let errors {
-            dropped -= min(dropped, errors &- checksumErrors)
-            checksumErrors = errors
-        }
+    func checkDrops(thorough: Bool) {
+        let dropped = drops.look(thorough: thorough)
         guard dropped > 0 else { return }
         context.counters.receiveDrops &+= dropped
         deafUntil = context.clock.monotonic

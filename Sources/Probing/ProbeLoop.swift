@@ -160,8 +160,8 @@ final class ProbeLoop {
     private func readAll() {
         echo4?.receive()
         echo6?.receive()
-        echo4?.checkDrops()
-        echo6?.checkDrops()
+        echo4?.checkDrops(thorough: true)
+        echo6?.checkDrops(thorough: true)
     }
 
     private func fireTimers() {

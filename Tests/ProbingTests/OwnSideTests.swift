@@ -50,11 +50,11 @@ struct OwnSideTests {
         #expect(outcomes.count { $0 == .indeterminate(.sendBufferFull) } == 0)
     }
 
-    @Test
-    func wrongChecksumsFromStrangersHideNoOutage() throws {
+    @Test(arguments: [10_000, 20])
+    func wrongChecksumsFromStrangersHideNoOutage(microsecondsApart: UInt32) throws {
         let setup = "ip link set lo up; echo 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all"
         let (outcomes, counters): ([Outcome], ProbeCounters) = try NetworkNamespace.run(setup) {
-            let stranger = try Stranger()
+            let stranger = try Stranger(microsecondsApart: microsecondsApart)
             defer { stranger.stop() }
             let (results, counters) = try runOneShot(
                 [.ip(loopback6, zone: nil)], .icmp(ICMPOptions()), count: 1, timeout: .milliseconds(1_500))
@@ -143,7 +143,7 @@ private final class Repeater: Sendable {
 private struct Stranger {
     private let repeater: Repeater
 
-    init() throws {
+    init(microsecondsApart: UInt32) throws {
         // IPPROTO_RAW: the bytes begin with the IPv6 header, and the kernel mends nothing in them.
         let socket = try Syscall.descriptor("socket") {
             Glibc.socket(AF_INET6, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 255)
@@ -157,7 +157,7 @@ private struct Stranger {
             let batch = SendBatch(capacity: 1, bytes: 128)
             _ = batch.append(packet, to: SocketAddress(IPAddress(v6High: 0, low: 1)), options: SendOptions())
             _ = batch.send(number, from: 0)
-            pause(microseconds: 10_000)
+            pause(microseconds: microsecondsApart)
         }
     }
 
