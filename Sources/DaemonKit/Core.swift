@@ -199,7 +199,7 @@ final class Core: Sendable {
             case .saveIncident(let incident): parts.store.save(incident)
             case .saveSilence(let silence): parts.store.save(silence)
             case .removeSilence(let id): parts.store.removeSilence(id: id)
-            case .syncTargets(let targets): parts.store.sync(targets: targets)
+            case .syncTargets(let targets, let site): parts.store.sync(targets: targets, site: site)
             case .probe(let targets): parts.engine.update(targets: targets)
             case .notify(let notice): parts.hooks.enqueue(notice)
             }

@@ -19,7 +19,7 @@ struct Monitor {
         case saveIncident(Incident)
         case saveSilence(Silence)
         case removeSilence(Int64)
-        case syncTargets([TargetSpec])
+        case syncTargets([TargetSpec], site: String)
         case probe([TargetSpec])
         case notify(HookNotice)
     }
@@ -53,12 +53,12 @@ struct Monitor {
             rules: configuration.rules, hooks: configuration.hooks.map(\.name), site: configuration.site,
             targets: targets, incidents: restored.openIncidents, silences: restored.silences,
             nextIncidentID: restored.nextIncidentID)
-        nextSilence = (restored.silences.map(\.id).max() ?? 0).addingSaturated(1)
+        nextSilence = max(restored.nextSilenceID, (restored.silences.map(\.id).max() ?? 0).addingSaturated(1))
     }
 
     /// What must be done once at the start: incidents of the last run are taken up again.
     mutating func begin(now: WallTime) -> [Effect] {
-        [.syncTargets(targets), .probe(targets)] + effects(alerts.start(now: now))
+        [.syncTargets(targets, site: configuration.site), .probe(targets)] + effects(alerts.start(now: now))
     }
 
     // MARK: What comes in
@@ -140,7 +140,7 @@ struct Monitor {
         let actions = alerts.update(
             rules: configuration.rules, hooks: configuration.hooks.map(\.name), site: configuration.site,
             targets: targets, now: now)
-        return [.syncTargets(targets), .probe(targets)] + effects(actions)
+        return [.syncTargets(targets, site: configuration.site), .probe(targets)] + effects(actions)
     }
 
     /// A link that goes down takes its addresses and routes along; the gateway behind it must not vanish from the

@@ -14,6 +14,10 @@ enum Meta {
         case cleanStop = "clean_stop"
         /// The highest incident id ever given.
         case lastIncident = "last_incident"
+        /// The highest silence id ever given.
+        case lastSilence = "last_silence"
+        /// The config's name of the place that is watched from, a text; not there where it has none.
+        case site
         /// The settings that the last daemon ran with: bytes, and seconds that each level is kept.
         case maxSize = "max_size"
         case rawSeconds = "raw_s"
@@ -26,7 +30,21 @@ enum Meta {
             db.cachedStatement(sql: "SELECT value FROM meta WHERE key = ?"), arguments: [key.rawValue])?.integer(0)
     }
 
-    static func set(_ db: Database, _ key: Key, _ value: Int64) throws {
+    static func text(_ db: Database, _ key: Key) throws -> String? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT value FROM meta WHERE key = ?"), arguments: [key.rawValue])?.text(0)
+    }
+
+    static func remove(_ db: Database, _ key: Key) throws {
+        try db.cachedStatement(sql: "DELETE FROM meta WHERE key = ?").execute(arguments: [key.rawValue])
+    }
+
+    /// Stores an id that was given, where it is the highest so far.
+    static func raise(_ db: Database, _ key: Key, to id: Int64) throws {
+        if id > (try integer(db, key) ?? 0) { try set(db, key, id) }
+    }
+
+    static func set(_ db: Database, _ key: Key, _ value: some DatabaseValueConvertible) throws {
         try db.cachedStatement(
             sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         ).execute(arguments: [key.rawValue, value])

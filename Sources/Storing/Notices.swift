@@ -51,9 +51,7 @@ enum Notices {
             incident.layer?.rawValue, StoredText.json(incident.evidence), incident.acknowledged, incident.silenced,
             incident.suppressed,
         ])
-        if incident.id > (try Meta.integer(db, .lastIncident) ?? 0) {
-            try Meta.set(db, .lastIncident, incident.id)
-        }
+        try Meta.raise(db, .lastIncident, to: incident.id)
     }
 
     static func save(_ db: Database, _ silence: Silence) throws {
@@ -63,6 +61,7 @@ enum Notices {
             silence.id, StoredText.bound(silence.match), silence.from.nanoseconds, silence.until.nanoseconds,
             StoredText.bound(silence.reason),
         ])
+        try Meta.raise(db, .lastSilence, to: silence.id)
     }
 
     static func removeSilence(_ db: Database, id: Int64) throws {
@@ -70,7 +69,8 @@ enum Notices {
     }
 
     /// Makes the rows of `targets` what is watched now; targets that are gone stay, marked inactive.
-    static func sync(_ db: Database, _ targets: [TargetSpec]) throws {
+    static func sync(_ db: Database, _ targets: [TargetSpec], site: String) throws {
+        if site.isEmpty { try Meta.remove(db, .site) } else { try Meta.set(db, .site, StoredText.bound(site)) }
         try db.execute(sql: "UPDATE targets SET active = 0 WHERE active")
         let statement = try db.cachedStatement(
             sql: """

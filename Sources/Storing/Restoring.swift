@@ -10,10 +10,15 @@ enum Restoring {
         state.verdicts = try verdicts(db, activeOnly: true)
         state.openIncidents = try incidents(db, where: "closed_ns IS NULL", [])
         state.silences = try silences(db, endingAfter: now)
-        let highest = try Row.fetchOne(db, sql: "SELECT max(id) FROM incident_rows")?.integer(0) ?? 0
-        let last = max(highest, try Meta.integer(db, .lastIncident) ?? 0, 0)
-        state.nextIncidentID = last.addingSaturated(1)
+        state.nextIncidentID = try nextID(db, table: "incident_rows", last: .lastIncident)
+        state.nextSilenceID = try nextID(db, table: "silences", last: .lastSilence)
         return state
+    }
+
+    /// Above every id that was ever given, those of rows that are gone included.
+    private static func nextID(_ db: Database, table: String, last: Meta.Key) throws -> Int64 {
+        let highest = try Row.fetchOne(db, sql: "SELECT max(id) FROM \(table)")?.integer(0) ?? 0
+        return max(highest, try Meta.integer(db, last) ?? 0, 0).addingSaturated(1)
     }
 
     static func verdicts(_ db: Database, activeOnly: Bool) throws -> [TargetID: Verdict] {

@@ -122,7 +122,11 @@ public final class Store: Sendable {
     public func save(_ silence: Silence) { queue.offer(.silence(silence), isUrgent: true) }
     public func removeSilence(id: Int64) { queue.offer(.silenceRemoval(id: id), isUrgent: true) }
     /// Says what is watched from now on; targets that are gone stay in the database, marked inactive.
-    public func sync(targets: [TargetSpec]) { queue.offer(.targets(targets), isUrgent: true) }
+    ///
+    /// `site` is the config's name of the place that is watched from, empty where it has none.
+    public func sync(targets: [TargetSpec], site: String = "") {
+        queue.offer(.targets(targets, site: site), isUrgent: true)
+    }
 
     /// Commits what is queued and waits for it, at most `timeout`. False where it is not on disk by then.
     @discardableResult

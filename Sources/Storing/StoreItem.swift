@@ -12,7 +12,7 @@ enum StoreItem: Sendable {
     case incident(Incident)
     case silence(Silence)
     case silenceRemoval(id: Int64)
-    case targets([TargetSpec])
+    case targets([TargetSpec], site: String)
 
     /// What it counts for in the queue and in the counters.
     var load: StoreLoad {

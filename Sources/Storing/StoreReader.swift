@@ -74,6 +74,11 @@ public final class StoreReader: Sendable {
         try read { try Meta.integer($0, .cleanStop) == 1 }
     }
 
+    /// The name of the place that the last daemon watched from; nil where its config gave none.
+    public func site() throws(StoreError) -> String? {
+        try read { try Meta.text($0, .site) }
+    }
+
     /// The targets in the order of the config.
     public func targets(includingInactive: Bool = false) throws(StoreError) -> [StoredTarget] {
         try read { db in

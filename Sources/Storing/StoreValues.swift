@@ -19,6 +19,8 @@ public struct RestoredState: Hashable, Sendable {
     public var silences: [Silence] = []
     /// Above the id of every incident there ever was; at least 1.
     public var nextIncidentID: Int64 = 1
+    /// Above the id of every silence there ever was; at least 1.
+    public var nextSilenceID: Int64 = 1
     /// When the monitor last wrote; nil in a new database.
     public var lastAlive: WallTime?
 

@@ -11,8 +11,8 @@ struct Writer: Sendable {
     var queue: DatabaseQueue
     /// What is known to be in the file; forgotten whenever a transaction fails.
     var known = Known()
-    /// The targets last synchronised, for a database begun anew.
-    var targets: [TargetSpec] = []
+    /// The targets last synchronised and their site, for a database begun anew.
+    var targets: (specs: [TargetSpec], site: String) = ([], "")
     var housekeeping = Housekeeping()
     /// Bytes of the write-ahead log beyond which nothing is committed.
     var logBound: Int64 = 256 << 20
@@ -53,7 +53,7 @@ struct Writer: Sendable {
     mutating func commit(_ items: [StoreItem], now: WallTime) throws {
         try boundLog()
         var known = self.known
-        var targets: [TargetSpec]?
+        var targets: (specs: [TargetSpec], site: String)?
         do {
             try queue.write { db in
                 for item in items { try Writer.apply(item, to: db, known: &known) }
@@ -65,7 +65,7 @@ struct Writer: Sendable {
             throw error
         }
         known.tallies.removeAll(keepingCapacity: true)
-        for case .targets(let specs) in items { targets = specs }
+        for case .targets(let specs, let site) in items { targets = (specs, site) }
         if let targets { self.targets = targets }
         self.known = known
     }
@@ -123,7 +123,7 @@ struct Writer: Sendable {
         let opened = try opening.startAnew(reason: reason, now: now)
         queue = opened.queue
         let targets = self.targets
-        try queue.write { try Notices.sync($0, targets) }
+        try queue.write { try Notices.sync($0, targets.specs, site: targets.site) }
         return opened.events.filter { $0.kind == .databaseSetAside }
     }
 
@@ -147,7 +147,7 @@ extension Writer {
         case .incident(let incident): try Notices.save(db, incident)
         case .silence(let silence): try Notices.save(db, silence)
         case .silenceRemoval(let id): try Notices.removeSilence(db, id: id)
-        case .targets(let targets): try Notices.sync(db, targets)
+        case .targets(let targets, let site): try Notices.sync(db, targets, site: site)
         }
     }
 }

@@ -27,7 +27,7 @@ import Wire
                 ])
         }
         try opened.store.start()
-        opened.store.sync(targets: targets)
+        opened.store.sync(targets: targets, site: text ?? "Branch West")
         for (offset, target) in targets.enumerated() {
             for index in 0..<30 {
                 let sent = begin + .seconds(10 * index)
@@ -64,7 +64,8 @@ import Wire
         try Self.withDatabase { path in
             let status = run(["status"], path)
             #expect(status.code == 0)
-            #expect(status.output.hasPrefix("1 of 2 targets down: VPN west since 14:28 (no answer to icmp)"))
+            let headline = "Branch West: 1 of 2 targets down: VPN west since 14:28 (no answer to icmp)"
+            #expect(status.output.hasPrefix(headline))
             #expect(status.output.contains("! from the database: tautd was stopped; the newest data are 10 s old"))
             let report = try JSONDecoder().decode(
                 StatusReport.self, from: Data(run(["status", "--json"], path).output.utf8))

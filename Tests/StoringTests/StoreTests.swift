@@ -119,6 +119,13 @@ import Wire
         #expect(a.parents.map(\.rawValue) == ["uplink"])
         #expect(a.probes.map(\.id) == ["dns", "icmp"])
         #expect(a.probes.first?.interval == .seconds(10) && a.probes.first?.timeout == .seconds(2))
+        #expect(try reader.site() == nil)
+        store.sync(targets: [spec("a")], site: "Branch West")
+        store.flush()
+        #expect(try reader.site() == "Branch West")
+        store.sync(targets: [spec("a")], site: "")
+        store.flush()
+        #expect(try reader.site() == nil, "the config does not name it any more")
         store.close()
     }
 
@@ -149,6 +156,7 @@ import Wire
         #expect(restored.openIncidents == [open])
         #expect(restored.silences == [silence])
         #expect(restored.nextIncidentID == 10)
+        #expect(restored.nextSilenceID == 4, "not the id of one that was withdrawn")
         #expect(restored.lastAlive == noon)
     }
 

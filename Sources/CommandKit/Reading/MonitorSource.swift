@@ -94,7 +94,8 @@ struct MonitorSource {
         }
         let newest = targets.compactMap { $0.last?.t.time }.max()
         return StatusReport(
-            generated: now, daemon: StatusReport.Daemon(running: false, dataAge: newest.map { max(now - $0, .zero) }),
+            generated: now, site: try reader.site(),
+            daemon: StatusReport.Daemon(running: false, dataAge: newest.map { max(now - $0, .zero) }),
             targets: targets,
             incidentsOpen: try reader.incidents(openOnly: true).reversed().map { StatusReport.OpenIncident($0) },
             notices: try reader.events(since: now - .seconds(86_400), until: now, limit: 10)

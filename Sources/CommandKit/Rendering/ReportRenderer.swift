@@ -75,6 +75,7 @@ struct ReportRenderer {
         for span in report.damaged.prefix(20) {
             lines.append(palette.paint("  damaged \(text(span))", .magenta))
         }
+        if report.damaged.count > 20 { lines.append("  and \(report.damaged.count - 20) more damaged spans") }
         return lines
     }
 
