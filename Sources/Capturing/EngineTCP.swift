@@ -10,7 +10,7 @@ extension CaptureEngine {
     ///
     /// `packet` is the batch's next place, with key, sender, time and identification of the segment. `bytes` are what was
     /// captured of header and payload, and `length` what the IP header says of them.
-    @inline(never)
+    @inline(always)
     mutating func accept(_ packet: UnsafeMutablePointer<WaitingPacket>, length: Int, bytes: RawSpan) {
         guard let header = TCPSegment(bytes), length >= header.headerLength else {
             unsafe dropBroken(time: packet.pointee.segment.input.time, length: length, bytes: bytes)
@@ -25,7 +25,7 @@ extension CaptureEngine {
     }
 
     /// The rest of a segment of which key and sender are known.
-    @inline(__always)
+    @inline(always)
     private mutating func read(_ header: borrowing TCPSegment, length: Int, into segment: inout PlacedSegment) {
         let numbers = header.numbers
         let control = header.control

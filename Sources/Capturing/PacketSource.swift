@@ -22,8 +22,8 @@ struct PacketSource: ~Copyable, @unchecked Sendable {
         var interfaceDrops: UInt32 = 0
     }
 
-    /// Bytes read from a file at once: four times of what stdio would, and still in the level-one cache.
-    private static let fileBuffer = 16 << 10
+    /// Bytes read from a file at once: sixteen times of what stdio would, and still near the processor.
+    private static let fileBuffer = 64 << 10
 
     private let handle: OpaquePointer
     /// What stdio reads a file into; nil for interfaces.

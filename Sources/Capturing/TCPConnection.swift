@@ -232,7 +232,7 @@ struct TCPConnection: BitwiseCopyable {
 
 extension TCPConnection {
     /// Takes one segment of the connection. Total: any values in any order.
-    @inline(__always)
+    @inline(always)
     mutating func observe(_ input: TCPInput, pool: inout SegmentPool, findings: inout TCPFindings) {
         let sender = input.sender
         if packets < .max { packets &+= 1 }

@@ -9,7 +9,7 @@ extension TCPConnection {
     // MARK: Acknowledgements
 
     /// What a segment with ACK says of the other side's data.
-    @inline(__always)
+    @inline(always)
     mutating func observeAcknowledgement(
         _ input: TCPInput, pool: inout SegmentPool, findings: inout TCPFindings
     ) {
@@ -32,7 +32,7 @@ extension TCPConnection {
     }
 
     /// Whether the segment is the first to echo a newer TSval.
-    @inline(__always)
+    @inline(always)
     mutating func isNewEcho(_ input: TCPInput, of owner: Int) -> Bool {
         input.timestampEcho != 0
             && (!sides[owner].has(.hasEcho) || isAfter(input.timestampEcho, sides[owner].newestEcho))
@@ -96,7 +96,7 @@ extension TCPConnection {
     }
 
     /// Why SEQ/ACK alone gives no sample here; nil where it does.
-    @inline(__always)
+    @inline(always)
     private mutating func refusal(of record: SegmentRecord, acknowledgement: UInt32, owner: Int) -> RejectReason? {
         if record.has(SegmentRecord.retransmitted) { return .ambiguous }
         if isAfter(acknowledgement, record.end) { return .unseen }
@@ -130,14 +130,14 @@ extension TCPConnection {
         }
     }
 
-    @inline(__always)
+    @inline(always)
     private mutating func countPureEcho(_ input: TCPInput, owner: Int, findings: inout TCPFindings) {
         if sides[owner].has(.hasPureTimestamp), sides[owner].pureTimestamp == input.timestampEcho {
             findings.counters.reject(.pureAckEcho)
         }
     }
 
-    @inline(__always)
+    @inline(always)
     private mutating func finishAcknowledgement(_ acknowledgement: UInt32, owner: Int) {
         sides[owner].highestAcknowledged = acknowledgement
         if isAfter(acknowledgement, sides[owner].nextSequence) {

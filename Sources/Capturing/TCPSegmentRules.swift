@@ -12,7 +12,7 @@ extension TCPConnection {
     static var captureDisorder: Int64 { 1_000_000 }
 
     /// Takes what the segment carries. SYN and RST do not come here.
-    @inline(__always)
+    @inline(always)
     mutating func observeData(_ input: TCPInput, pool: inout SegmentPool, findings: inout TCPFindings) {
         let sender = input.sender
         let hasFin = input.has(TCPInput.fin)
@@ -73,7 +73,7 @@ extension TCPConnection {
     ///
     /// Zero is no timestamp (some stacks send it always), and a connection joined in its middle must show a change
     /// first: its first TSval may have been used before.
-    @inline(__always)
+    @inline(always)
     private mutating func takeTimestamp(_ input: TCPInput, length: UInt32) -> Bool {
         let value = input.timestampValue
         guard value != 0 else { return false }
@@ -93,7 +93,7 @@ extension TCPConnection {
     }
 
     /// A segment without payload: an acknowledgement, or a keepalive one below the next sequence number.
-    @inline(__always)
+    @inline(always)
     private mutating func observeEmpty(_ input: TCPInput, findings: inout TCPFindings) {
         let sender = input.sender
         if input.sequence == sides[sender].nextSequence &- 1,
@@ -131,7 +131,7 @@ extension TCPConnection {
     }
 
     /// Keeps a new segment until it is acknowledged.
-    @inline(__always)
+    @inline(always)
     private mutating func append(
         _ input: TCPInput, end: UInt32, isStamp: Bool, flags extra: UInt32 = 0, pool: inout SegmentPool,
         findings: inout TCPFindings

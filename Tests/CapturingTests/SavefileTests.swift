@@ -73,9 +73,9 @@ import Wire
         var builder = PacketBuilder()
         builder.tcp(0, fromClient: true, .syn, seq: 1_000)
         builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5_000, ack: 1_001)
-        // Records that reach up to the end of the stream's buffer of 16 KiB, and beyond it.
+        // Records that reach up to the end of the stream's buffer of 64 KiB, and beyond it.
         var next: UInt32 = 1_001
-        for (number, size) in [15_000, 900, 200, 16_500, 60].enumerated() {
+        for (number, size) in [62_000, 2_500, 900, 200, 63_500, 60].enumerated() {
             let time = 100 + Double(number) * 50
             builder.tcp(time, fromClient: true, .ack, seq: next, ack: 5_001, payload: size)
             next += UInt32(size)
@@ -83,7 +83,7 @@ import Wire
         }
         for format in CaptureFileWriter.Format.allCases {
             let whole = builder.file(format: format)
-            for end in [whole.count, whole.count - 1, whole.count - 60, whole.count - 90, 20_000, 16_384, 30, 24] {
+            for end in [whole.count, whole.count - 1, whole.count - 60, whole.count - 90, 70_000, 65_536, 30, 24] {
                 let bytes = Array(whole.prefix(end))
                 let plain = try withFile(bytes) { outcome(of: $0) }
                 #expect(try throughPipe(bytes) == plain, "\(format), \(end) bytes")
