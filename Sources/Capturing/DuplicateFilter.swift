@@ -2,20 +2,23 @@
 
 /// Remembers the last few thousand TCP segments by a fingerprint.
 ///
-/// A direct-mapped table: a segment seen again after another has taken its place is not recognised, which errs towards
-/// counting it as a retransmission.
+/// Each has one cache line where it may be, with room for four. A segment whose copy comes after four others of its line
+/// is not recognised, which errs towards counting it as a retransmission: with n segments between the two that is about
+/// one in 24 (1024 / n)^4, so one in 4,000 at a million a second and 300 us.
 struct DuplicateFilter: ~Copyable {
-    struct Entry: BitwiseCopyable {
-        /// 48 bits of the fingerprint, never all zero, above the IP identification.
-        var tag: UInt64 = 0
-        var time: Int64 = 0
+    /// The newest first. A tag is the higher half of a fingerprint, never zero.
+    struct Line: BitwiseCopyable {
+        var times = SIMD4<Int64>()
+        var tags = SIMD4<UInt32>()
+        /// 16 bits each, the newest lowest.
+        var identifications: UInt64 = 0
     }
 
-    private static var size: Int { 4_096 }
+    private static var size: Int { 1_024 }
     /// Copies made by switches and bridges are this close together, in nanoseconds.
     private static var window: Int64 { 1_000_000 }
 
-    private var entries: FixedTable<Entry> = FixedTable(zeroed: DuplicateFilter.size)
+    private var lines: FixedTable<Line> = FixedTable(zeroed: DuplicateFilter.size)
     private let hash = KeyedHash()
 
     /// A keyed hash of everything that tells one segment of a flow (by its key's hash) from another: the words of its
@@ -35,13 +38,13 @@ struct DuplicateFilter: ~Copyable {
     }
 
     @inline(__always)
-    private func slot(_ fingerprint: UInt64) -> Int {
+    private func place(_ fingerprint: UInt64) -> Int {
         Int(truncatingIfNeeded: fingerprint) & (DuplicateFilter.size &- 1)
     }
 
     /// A hint that this fingerprint will be asked for soon.
     @inline(__always)
-    func prefetch(_ fingerprint: UInt64) { entries.prefetch(slot(fingerprint)) }
+    func prefetch(_ fingerprint: UInt64) { lines.prefetch(place(fingerprint)) }
 
     /// Whether the same segment of the same flow and side was seen just before.
     ///
@@ -52,17 +55,31 @@ struct DuplicateFilter: ~Copyable {
     mutating func isDuplicate(
         _ fingerprint: UInt64, at time: Int64, identification: UInt16, minimumRTT: UInt32
     ) -> Bool {
-        let slot = slot(fingerprint)
-        let tag = fingerprint & ~0xFFFF
-        let entry = entries[slot]
-        if entry.tag & ~0xFFFF == tag {
-            let distance = time &- entry.time
-            if distance >= 0, distance < DuplicateFilter.window {
-                if identification != 0, UInt64(identification) == entry.tag & 0xFFFF { return true }
-                if minimumRTT == 0 || distance < Int64(minimumRTT) / 2 { return true }
-            }
+        let place = place(fingerprint)
+        let tag = UInt32(truncatingIfNeeded: fingerprint &>> 32)
+        let line = lines[place]
+        if any(line.tags .== tag),
+            DuplicateFilter.holdsCopy(line, tag, at: time, identification: identification, minimumRTT: minimumRTT)
+        {
+            return true
         }
-        entries[slot] = Entry(tag: tag | UInt64(identification), time: time)
+        lines[place].times = SIMD4(time, line.times[0], line.times[1], line.times[2])
+        lines[place].tags = SIMD4(tag, line.tags[0], line.tags[1], line.tags[2])
+        lines[place].identifications = line.identifications &<< 16 | UInt64(identification)
+        return false
+    }
+
+    @inline(never)
+    private static func holdsCopy(
+        _ line: Line, _ tag: UInt32, at time: Int64, identification: UInt16, minimumRTT: UInt32
+    ) -> Bool {
+        for way in 0..<4 where line.tags[way] == tag {
+            let distance = time &- line.times[way]
+            guard distance >= 0, distance < window else { continue }
+            let seen = UInt16(truncatingIfNeeded: line.identifications &>> UInt64(truncatingIfNeeded: 16 &* way))
+            if identification != 0, identification == seen { return true }
+            if minimumRTT == 0 || distance < Int64(minimumRTT) / 2 { return true }
+        }
         return false
     }
 }
