@@ -6,14 +6,13 @@ internal import Statistics
 /// RTTs of up to `capacity` rows, in nanoseconds; 16 KiB a row, and nothing before there is one.
 struct DenseTallies: ~Copyable {
     struct Tally: BitwiseCopyable {
-        var count: UInt64 = 0
         var sum: Int64 = 0
         /// How far the least lies below the greatest number there is, so that all zero is a row without any.
         var headroom: Int64 = 0
         var greatest: Int64 = 0
     }
 
-    private static var capacity: Int { 512 }
+    private static var capacity: Int { 1_024 }
     /// At least `Histogram.maximumBuckets`, and a power of two.
     private static var buckets: Int { 2_048 }
 
@@ -38,14 +37,11 @@ struct DenseTallies: ~Copyable {
     mutating func record(_ rtt: Int64, bucket: Int, row: Int) {
         let place = (bucket &- Histogram.zeroIndex) & (DenseTallies.buckets &- 1)
         counts[row &* DenseTallies.buckets &+ place] &+= 1
-        tallies[row].count &+= 1
         let (sum, isTooGreat) = tallies[row].sum.addingReportingOverflow(rtt)
         tallies[row].sum = isTooGreat ? .max : sum
         if .max &- rtt > tallies[row].headroom { tallies[row].headroom = .max &- rtt }
         if rtt > tallies[row].greatest { tallies[row].greatest = rtt }
     }
-
-    func count(_ row: Int) -> UInt64 { tallies[row].count }
 
     /// The row's RTTs as a histogram.
     func histogram(_ row: Int) -> Histogram {

@@ -11,6 +11,8 @@ private struct FigureRow {
     var histogram = Histogram()
     /// The row in `DenseTallies` that is in place of `histogram`; -1: none.
     var dense = -1
+    /// Rows in `DenseTallies` of RTTs that belong to this row and to another: a kind's and a service's.
+    var joint: [Int] = []
     let exactLimit: Int
     let mayBeDense: Bool
 
@@ -47,8 +49,12 @@ private struct FigureRow {
 
     func finished(_ tallies: borrowing DenseTallies) -> PassiveFigures {
         var result = figures
-        let histogram = dense >= 0 ? tallies.histogram(dense) : histogram
-        if dense >= 0 { result.count = tallies.count(dense) }
+        var histogram = histogram
+        if dense >= 0 {
+            histogram = tallies.histogram(dense)
+            for row in joint { histogram.merge(tallies.histogram(row)) }
+            result.count = histogram.count
+        }
         let sorted = histogram.isEmpty ? values.sorted() : []
         func quantile(_ q: Double) -> Int64? {
             histogram.isEmpty ? Quantiles.exact(sorted: sorted, q) : histogram.quantile(q)
@@ -71,9 +77,8 @@ struct FigureCollector: ~Copyable {
         fileprivate var service: Int32 = 0
         /// Service with its source, kind and side as one number, above 0.
         fileprivate var key: UInt64 = 0
-        /// Likewise their rows in `tallies` + 1, once both have one; 0 before, and where one has none.
-        fileprivate var denseKind: Int32 = 0
-        fileprivate var denseService: Int32 = 0
+        /// The row in `tallies` + 1 that stands for both, once both are dense; 0 before, and where there is none.
+        fileprivate var joint: Int32 = 0
     }
 
     private static let serviceLimit = 4_096
@@ -116,18 +121,16 @@ struct FigureCollector: ~Copyable {
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> 56)
     }
 
-    /// Adds an RTT in nanoseconds, 0 or more, where the rows are known and both are dense; false where not.
+    /// Adds an RTT in nanoseconds, 0 or more, where the rows are known and share one in `tallies`; false where not.
     @inline(__always)
     mutating func addDense(
         _ rtt: Int64, _ kind: PassiveKind, _ side: PassiveSide, _ service: ServiceReference
     ) -> Bool {
         let key = FigureCollector.key(FigureCollector.code(kind, side), service)
         let slot = FigureCollector.slot(key)
-        let inService = Int(recent[slot].denseService)
-        guard recent[slot].key == key, inService > 0 else { return false }
-        let bucket = Histogram.bucketIndex(nanoseconds: rtt)
-        tallies.record(rtt, bucket: bucket, row: Int(recent[slot].denseKind) &- 1)
-        tallies.record(rtt, bucket: bucket, row: inService &- 1)
+        let joint = Int(recent[slot].joint)
+        guard recent[slot].key == key, joint > 0 else { return false }
+        tallies.record(rtt, bucket: Histogram.bucketIndex(nanoseconds: rtt), row: joint &- 1)
         return true
     }
 
@@ -162,9 +165,16 @@ struct FigureCollector: ~Copyable {
     }
 
     private mutating func keep(_ place: inout Place) {
-        if place.service >= 0, byKind[Int(place.kind)].dense >= 0, byService[Int(place.service)].dense >= 0 {
-            place.denseKind = Int32(byKind[Int(place.kind)].dense + 1)
-            place.denseService = Int32(byService[Int(place.service)].dense + 1)
+        let (kind, service) = (Int(place.kind), Int(place.service))
+        if service >= 0, byKind[kind].dense >= 0, byService[service].dense >= 0 {
+            if byService[service].joint.isEmpty {
+                let row = tallies.open()
+                if row >= 0 {
+                    byService[service].joint = [row]
+                    byKind[kind].joint.append(row)
+                }
+            }
+            place.joint = Int32((byService[service].joint.first ?? -1) + 1)
         }
         recent[FigureCollector.slot(place.key)] = place
     }
@@ -174,7 +184,7 @@ struct FigureCollector: ~Copyable {
         byKind[Int(place.kind)].add(rtt, tallies: &tallies)
         if place.service >= 0 { byService[Int(place.service)].add(rtt, tallies: &tallies) }
         var place = place
-        if place.denseService == 0 { keep(&place) }
+        if place.joint == 0 { keep(&place) }
     }
 
     mutating func add(_ sample: EngineSample, at place: Place) {
