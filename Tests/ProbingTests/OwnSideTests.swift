@@ -50,7 +50,7 @@ struct OwnSideTests {
         #expect(outcomes.count { $0 == .indeterminate(.sendBufferFull) } == 0)
     }
 
-    @Test(arguments: [10_000, 20])
+    @Test(arguments: [10_000, 500])
     func wrongChecksumsFromStrangersHideNoOutage(microsecondsApart: UInt32) throws {
         let setup = "ip link set lo up; echo 1 > /proc/sys/net/ipv6/icmp/echo_ignore_all"
         let (outcomes, counters): ([Outcome], ProbeCounters) = try NetworkNamespace.run(setup) {
