@@ -17,6 +17,8 @@ struct DuplicateFilter: ~Copyable {
     private static var size: Int { 1_024 }
     /// Copies made by switches and bridges are this close together, in nanoseconds.
     private static var window: Int64 { 1_000_000 }
+    /// Those made by routers, of which both sides are seen, wait in a queue between; the identification tells them.
+    private static var queueWindow: Int64 { 50_000_000 }
 
     private var lines: FixedTable<Line> = FixedTable(zeroed: DuplicateFilter.size)
     private let hash = KeyedHash()
@@ -34,7 +36,8 @@ struct DuplicateFilter: ~Copyable {
         let shape = UInt64(input.payload) &<< 1 | UInt64(truncatingIfNeeded: input.sender)
         // The multiplier keeps changes of the checksum from undoing those of the stamps that it sums up.
         let words = control &+ stamps &* 0x9E37_79B9_7F4A_7C15
-        return hash.hash(numbers, words) ^ flow ^ shape &<< 16 | 1 &<< 63
+        // Into the half that is kept as the tag.
+        return hash.hash(numbers, words) ^ flow ^ shape &<< 32 | 1 &<< 63
     }
 
     @inline(__always)
@@ -48,18 +51,20 @@ struct DuplicateFilter: ~Copyable {
 
     /// Whether the same segment of the same flow and side was seen just before.
     ///
-    /// Equal IP identifications tell a copy for certain within the window. Where they differ or there is none, a
-    /// retransmission is not excluded; but it cannot come sooner than the peer's answer could, so the time between
-    /// must be below half of `minimumRTT` (nanoseconds; 0: not known).
+    /// Equal IP identifications tell a copy for certain. Where they differ (some firewalls set them anew) or there is
+    /// none, a retransmission is not excluded; but it cannot come sooner than the peer's answer could, so the time between
+    /// must be below half of `leastRoundTrip` (nanoseconds; 0: not known). Acknowledgements with nothing else
+    /// (`isBare`) may be repeated at once, so of them only the identification tells where there is one.
     @inline(__always)
     mutating func isDuplicate(
-        _ fingerprint: UInt64, at time: Int64, identification: UInt16, minimumRTT: UInt32
+        _ fingerprint: UInt64, at time: Int64, identification: UInt16, isBare: Bool, leastRoundTrip: Int64
     ) -> Bool {
         let place = place(fingerprint)
         let tag = UInt32(truncatingIfNeeded: fingerprint &>> 32)
         let line = lines[place]
         if any(line.tags .== tag),
-            DuplicateFilter.holdsCopy(line, tag, at: time, identification: identification, minimumRTT: minimumRTT)
+            DuplicateFilter.holdsCopy(
+                line, tag, at: time, identification: identification, isBare: isBare, leastRoundTrip: leastRoundTrip)
         {
             return true
         }
@@ -71,14 +76,15 @@ struct DuplicateFilter: ~Copyable {
 
     @inline(never)
     private static func holdsCopy(
-        _ line: Line, _ tag: UInt32, at time: Int64, identification: UInt16, minimumRTT: UInt32
+        _ line: Line, _ tag: UInt32, at time: Int64, identification: UInt16, isBare: Bool, leastRoundTrip: Int64
     ) -> Bool {
         for way in 0..<4 where line.tags[way] == tag {
             let distance = time &- line.times[way]
-            guard distance >= 0, distance < window else { continue }
+            guard distance >= 0, distance < queueWindow else { continue }
             let seen = UInt16(truncatingIfNeeded: line.identifications &>> UInt64(truncatingIfNeeded: 16 &* way))
             if identification != 0, identification == seen { return true }
-            if minimumRTT == 0 || distance < Int64(minimumRTT) / 2 { return true }
+            if distance >= window || isBare && identification != 0 && seen != 0 { continue }
+            if leastRoundTrip == 0 || distance < leastRoundTrip / 2 { return true }
         }
         return false
     }

@@ -91,7 +91,7 @@ extension CaptureEngine {
         }
         if unsafe duplicates.isDuplicate(
             packet.pointee.segment.fingerprint, at: time, identification: packet.pointee.segment.identification,
-            minimumRTT: flows[index].sides[sender].minimumRTT)
+            isBare: packet.pointee.segment.input.isBare, leastRoundTrip: flows[index].leastRoundTrip(sender))
         {
             duplicatePackets &+= 1
             drop(.duplicate)
@@ -153,7 +153,10 @@ extension CaptureEngine {
             drop(.tableFull)
             return -1
         }
-        findings.counters.flows &+= 1
+        // Once connections had to be forgotten, one without a SYN may be one of those.
+        if unsafe flows.counters.evicted == 0 || packet.pointee.segment.input.has(TCPInput.syn) {
+            findings.counters.flows &+= 1
+        }
         let ports = unsafe packet.pointee.segment.key.ports
         if ports &>> 16 == CaptureEngine.dnsPort || ports & 0xFFFF == CaptureEngine.dnsPort {
             flows[index].flags.insert(.isDNS)

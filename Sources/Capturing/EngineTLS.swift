@@ -317,7 +317,10 @@ extension CaptureEngine {
         _ request: Transaction, outcome: PassiveOutcome?, time: Int64, rtt: Int64, kind: PassiveKind = .tls,
         notes: SampleNotes = []
     ) {
-        if outcome == .timeout, !couldBeAnswered(request) { return }
+        if outcome == .timeout {
+            guard couldBeAnswered(request) else { return }
+            guard !wasAnsweredUnseen(request) else { return findings.counters.reject(.unseen) }
+        }
         let isIPv6 = request.scope & FlowKey.ipv6 != 0
         func address(_ high: UInt64, _ low: UInt64) -> IPAddress {
             isIPv6 ? IPAddress(v6High: high, low: low) : IPAddress(v4: UInt32(truncatingIfNeeded: low))
@@ -348,6 +351,17 @@ extension CaptureEngine {
             flows[index].generation == request.generation
         else { return false }
         return flows[index].sides[0].has(.isSeen) && flows[index].sides[1].has(.isSeen)
+    }
+
+    /// Whether the server has sent something since that was not seen from its beginning, by what it sent later or what
+    /// the client has acknowledged: the capture missed the answer.
+    private mutating func wasAnsweredUnseen(_ request: Transaction) -> Bool {
+        let index = Int(request.flow) &- 1
+        let state = tls.find(flow: index, generation: request.generation)
+        guard state >= 0 else { return false }
+        let server = flows[index].sides[1 &- Int(tls[state].client & 1)]
+        let silent = tls[state].answerStart &+ (server.has(.sentFin) ? 1 : 0)
+        return tls[state].hasHole != 2 && isAfter(server.nextSequence, silent)
     }
 
     /// A hello without an answer, of a connection that is about to go.

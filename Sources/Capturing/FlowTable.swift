@@ -21,6 +21,9 @@ struct FlowTable: ~Copyable {
     static var openingTimeout: UInt32 { 75 }
     private static var closedTimeout: UInt32 { 10 }
     private static var establishedTimeout: UInt32 { 900 }
+    /// The same while half the table is free: an idle connection may be silent for two hours and four minutes
+    /// (RFC 5382, 5), and whoever forgets it would take what follows for a new one.
+    private static var patientTimeout: UInt32 { 7_440 }
 
     /// Most established connections.
     let capacity: Int
@@ -276,7 +279,8 @@ struct FlowTable: ~Copyable {
             if entries[cursor].has(.isClosed) {
                 limit = FlowTable.closedTimeout
             } else if entries[cursor].has(.isEstablished) {
-                limit = FlowTable.establishedTimeout
+                limit =
+                    establishedCount &* 2 < capacity ? FlowTable.patientTimeout : FlowTable.establishedTimeout
             } else {
                 limit = FlowTable.openingTimeout
             }

@@ -139,6 +139,20 @@ struct SegmentPool: ~Copyable {
         return true
     }
 
+    /// The same in the record's place by sequence number.
+    @inline(never)
+    mutating func insert(_ record: SegmentRecord, into queue: inout SegmentQueue, limit: Int) -> Bool {
+        guard append(record, to: &queue, limit: limit) else { return false }
+        var carried = record
+        var isBehind = false
+        forEach(in: queue) { other in
+            isBehind = isBehind || isAfter(other.start, record.start)
+            if isBehind { swap(&other, &carried) }
+            return true
+        }
+        return true
+    }
+
     /// The oldest record; the queue is not empty.
     @inline(__always)
     func first(of queue: SegmentQueue) -> SegmentRecord { chunks[Int(queue.head)].records[Int(queue.headSlot)] }

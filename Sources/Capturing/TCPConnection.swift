@@ -269,14 +269,32 @@ extension TCPConnection {
         flags.insert(.handshakeDone)
     }
 
-    /// A sample of the RTT between the capture point and `peer`, or its refusal where the clock stepped back.
+    /// Nanoseconds after which an acknowledgement tells no RTT: until then its segment would have been sent again
+    /// (RFC 6298, 2.4), so an earlier acknowledgement was missed, or the clock stepped.
+    private static var longestRTT: Int64 { 60_000_000_000 }
+
+    /// What a sender needs at the least to hear of a loss and to send again, in nanoseconds; 0: not known.
+    @inline(__always)
+    mutating func leastRoundTrip(_ sender: Int) -> Int64 {
+        let near = Int64(sides[sender].minimumRTT)
+        return near == 0 ? 0 : near &+ Int64(sides[1 &- sender].minimumRTT)
+    }
+
+    /// Takes note that both sides were heard after all.
+    mutating func noteBothSides(findings: inout TCPFindings) {
+        guard has(.isOneSided) else { return }
+        flags.remove(.isOneSided)
+        if findings.counters.oneSidedFlows > 0 { findings.counters.oneSidedFlows &-= 1 }
+    }
+
+    /// A sample of the RTT between the capture point and `peer`, or its refusal where the clock stepped.
     @inline(__always)
     mutating func sample(
         _ kind: PassiveKind, towards peer: Int, method: PassiveMethod, rtt: Int64, notes: SampleNotes = [],
         requester: Int, findings: inout TCPFindings
     ) {
-        guard rtt >= 0 else {
-            findings.counters.reject(.negative)
+        guard UInt64(bitPattern: rtt) <= UInt64(TCPConnection.longestRTT) else {
+            findings.counters.reject(rtt < 0 ? .negative : .unseen)
             return
         }
         let clamped = UInt32(clamping: max(rtt, 1))

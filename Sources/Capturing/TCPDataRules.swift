@@ -92,7 +92,7 @@ extension TCPConnection {
             takeSelective(
                 input, of: owner, isTimed: !sides[owner].has(.hasLoss), pool: &pool, findings: &findings)
         }
-        finishAcknowledgement(acknowledgement, owner: owner)
+        finishAcknowledgement(acknowledgement, owner: owner, pool: &pool)
     }
 
     /// Why SEQ/ACK alone gives no sample here; nil where it does.
@@ -138,7 +138,7 @@ extension TCPConnection {
     }
 
     @inline(always)
-    private mutating func finishAcknowledgement(_ acknowledgement: UInt32, owner: Int) {
+    private mutating func finishAcknowledgement(_ acknowledgement: UInt32, owner: Int, pool: inout SegmentPool) {
         sides[owner].highestAcknowledged = acknowledgement
         if isAfter(acknowledgement, sides[owner].nextSequence) {
             sides[owner].nextSequence = acknowledgement
@@ -156,12 +156,21 @@ extension TCPConnection {
         if sides[owner].has(.hasLoss), !isAfter(sides[owner].lossEnd, acknowledgement) {
             sides[owner].flags.remove(.hasLoss)
         }
-        // What was acknowledged has arrived: if it comes by again, it is a retransmission.
-        if sides[owner].has(.hasGap), !isAfter(sides[owner].gapEnd, acknowledgement),
-            !sides[owner].has(.isGapOfAcknowledgement) || sides[owner].gapEnd != acknowledgement
-        {
+        if sides[owner].has(.hasGap) { shortenGap(acknowledgement, owner: owner, pool: &pool) }
+    }
+
+    /// What was acknowledged has arrived: if it comes by again, it is a retransmission.
+    private mutating func shortenGap(_ acknowledgement: UInt32, owner: Int, pool: inout SegmentPool) {
+        if sides[owner].has(.isGapOfAcknowledgement), sides[owner].gapEnd == acknowledgement { return }
+        guard isAfter(sides[owner].gapEnd, acknowledgement) else {
             sides[owner].flags.remove(TCPDirection.Flags.ofGap)
+            return
         }
+        guard isAfter(acknowledgement, sides[owner].gapStart), !sides[owner].has(.isGapOfJoin) else { return }
+        // The next hole is one of its own.
+        sides[owner].gapStart = acknowledgement
+        sides[owner].flags.remove(.isGapCounted)
+        narrowGap(owner, pool: &pool)
     }
 
     /// An acknowledgement of nothing new: SACK, the echo of a second copy, a keepalive's answer.

@@ -170,6 +170,10 @@ struct TCPInput: BitwiseCopyable {
 
     @inline(__always)
     func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
+
+    /// Whether it takes up no sequence number.
+    @inline(__always)
+    var isBare: Bool { payload == 0 && flags & (TCPInput.syn | TCPInput.fin) == 0 }
 }
 
 /// Modular comparison of sequence numbers and timestamps, RFC 9293, 3.4 and RFC 7323, 5.2.

@@ -137,6 +137,7 @@ extension TCPConnection {
         setClient(opener)
         flags.insert(.answerSeen)
         flags.remove(.handshakeDone)
+        noteBothSides(findings: &findings)
         sides[server].flags.insert(.isSeen)
         handshake.answerFirst = input.time
         handshake.answerLast = input.time
@@ -181,8 +182,8 @@ extension TCPConnection {
             let beyond = Int32(bitPattern: input.acknowledgement &- handshake.serverISN)
             guard beyond > 0 else { return }
             flags.insert(.handshakeDone)
-            guard beyond == 1 else {
-                // The acknowledgement of the SYN itself was not seen; this one may be much later.
+            guard beyond == 1, input.isBare else {
+                // The acknowledgement of the SYN itself was not seen; this one, or what carries it, may be much later.
                 findings.counters.reject(.unseen)
                 return
             }
@@ -198,7 +199,8 @@ extension TCPConnection {
         // A FIN after a SYN that nobody answered is the client giving up.
         if input.has(TCPInput.fin) { return }
         flags.insert(.handshakeDone)
-        guard !sides[server].has(.isSeen), input.sequence &- handshake.clientISN &- 1 <= UInt32(handshake.synPayload)
+        guard !sides[server].has(.isSeen), input.isBare,
+            input.sequence &- handshake.clientISN &- 1 <= UInt32(handshake.synPayload)
         else { return }
         flags.insert(.isOneSided)
         findings.counters.oneSidedFlows &+= 1

@@ -18,11 +18,11 @@ extension TCPConnection {
         let hasFin = input.has(TCPInput.fin)
         let length = input.payload &+ (hasFin ? 1 : 0)
         let start = input.sequence
-        if !sides[sender].has(.isKnown) { join(input) }
+        if !sides[sender].has(.isKnown) { join(input, findings: &findings) }
         var distance = Int32(bitPattern: start &- sides[sender].nextSequence)
         if distance.magnitude > TCPConnection.strayDistance {
             guard followFarOff(input, pool: &pool, findings: &findings) else { return }
-            join(input)
+            join(input, findings: &findings)
             distance = Int32(bitPattern: start &- sides[sender].nextSequence)
         }
         let isStamp = takeTimestamp(input, length: length)
@@ -47,7 +47,7 @@ extension TCPConnection {
     }
 
     /// The first packet of a side that has no SYN.
-    private mutating func join(_ input: TCPInput) {
+    private mutating func join(_ input: TCPInput, findings: inout TCPFindings) {
         let sender = input.sender
         var start = input.sequence
         if input.payload <= 1, !input.has(TCPInput.fin), sides[1 &- sender].has(.isSeen),
@@ -66,7 +66,7 @@ extension TCPConnection {
         sides[sender].gapStart = start &- TCPConnection.joinWindow
         sides[sender].gapEnd = start
         sides[sender].flags.insert([.isKnown, .hasGap, .isGapOfJoin])
-        if has(.isOneSided) { flags.remove(.isOneSided) }
+        noteBothSides(findings: &findings)
     }
 
     /// Follows the sender's timestamp clock. True where the segment is the first to use its TSval and may be stamped.
@@ -158,12 +158,8 @@ extension TCPConnection {
         let sender = input.sender
         let start = input.sequence
         if !isStamp, input.timestampValue != 0 { forgetStamps(input, pool: &pool) }
-        if sides[sender].has(.hasGap), !isAfter(sides[sender].gapStart, start),
-            isAfter(sides[sender].gapEnd, start),
-            !sides[sender].has(.isGapOfAcknowledgement)
-                || input.time &- gapOpened[sender] < TCPConnection.captureDisorder
-        {
-            fillGap(input, end: end, findings: &findings)
+        if let late = lateness(input, end: end, pool: &pool) {
+            fillGap(input, end: end, late: late, pool: &pool, findings: &findings)
         } else {
             markRetransmitted(input, end: end, isStamp: isStamp, pool: &pool, findings: &findings)
         }
@@ -175,29 +171,78 @@ extension TCPConnection {
         noteLoss(sender, from: start)
     }
 
+    /// How long the segment has been missing, in nanoseconds; nil where it lies in no hole, or some of it was seen.
+    ///
+    /// Between the gap's ends there may be several holes, so what waits to be acknowledged is asked too. A hole shows
+    /// when the first segment behind it is seen.
+    private mutating func lateness(_ input: TCPInput, end: UInt32, pool: inout SegmentPool) -> Int64? {
+        let sender = input.sender
+        let start = input.sequence
+        guard sides[sender].has(.hasGap), !isAfter(sides[sender].gapStart, start), isAfter(sides[sender].gapEnd, start)
+        else { return nil }
+        let sinceOpened = input.time &- gapOpened[sender]
+        if sides[sender].has(.isGapOfAcknowledgement) {
+            return sinceOpened < TCPConnection.captureDisorder ? sinceOpened : nil
+        }
+        var isSeen = false
+        var late: Int64?
+        pool.forEach(in: sides[sender].queue) { record in
+            if !isAfter(end, record.start) {
+                late = max(late ?? .min, record.age(at: input.time))
+            } else if isAfter(record.end, start) {
+                isSeen = true
+            }
+            return !isSeen
+        }
+        return isSeen ? nil : late ?? sinceOpened
+    }
+
     /// A hole is filled: reordering, or a loss before the capture point that was sent again.
-    private mutating func fillGap(_ input: TCPInput, end: UInt32, findings: inout TCPFindings) {
+    private mutating func fillGap(
+        _ input: TCPInput, end: UInt32, late: Int64, pool: inout SegmentPool, findings: inout TCPFindings
+    ) {
         let sender = input.sender
         findings.counters.outOfOrder &+= 1
-        let late = input.time &- gapOpened[sender]
         if sides[sender].has(.isGapOfAcknowledgement) {
             // The data stood behind its acknowledgement in the capture only: nothing is missing.
             if sides[sender].has(.isGapCounted), findings.counters.captureGaps > 0 {
                 findings.counters.captureGaps &-= 1
             }
             sides[sender].flags.remove(.isGapCounted)
-        } else if !sides[sender].has(.isGapOfJoin), late > Int64(max(sides[sender].minimumRTT, 1)) {
+        } else if !sides[sender].has(.isGapOfJoin), late > max(leastRoundTrip(sender), 1) {
             findings.counters.upstreamLosses &+= 1
         }
         if sides[sender].has(.isGapOfJoin) { return }
+        let isKept = isAfter(end, sides[sender].highestAcknowledged) && keepLate(input, end: end, pool: &pool)
         if input.sequence == sides[sender].gapStart {
             sides[sender].gapStart = end
-        } else {
+        } else if !isKept || !isAfter(sides[sender].gapEnd, end) {
             sides[sender].gapEnd = input.sequence
         }
-        if !isAfter(sides[sender].gapEnd, sides[sender].gapStart) {
-            sides[sender].flags.remove(TCPDirection.Flags.ofGap)
+        narrowGap(sender, pool: &pool)
+    }
+
+    /// Keeps a late segment in its place, so that it is known when it comes once more; it gives no sample.
+    private mutating func keepLate(_ input: TCPInput, end: UInt32, pool: inout SegmentPool) -> Bool {
+        let sender = input.sender
+        // What is beyond the newest is kept by the caller.
+        let known = isAfter(end, sides[sender].nextSequence) ? sides[sender].nextSequence : end
+        let record = SegmentRecord(
+            start: input.sequence, end: known, timestamp: input.timestampValue, time: input.time,
+            flags: SegmentRecord.retransmitted)
+        return pool.insert(record, into: &sides[sender].queue, limit: SegmentPool.queueLimit)
+    }
+
+    /// Lets the gap begin with its first byte that was not seen; ends it where there is none.
+    mutating func narrowGap(_ side: Int, pool: inout SegmentPool) {
+        var missing = sides[side].gapStart
+        pool.forEach(in: sides[side].queue) { record in
+            guard !isAfter(record.start, missing) else { return false }
+            if isAfter(record.end, missing) { missing = record.end }
+            return true
         }
+        sides[side].gapStart = missing
+        if !isAfter(sides[side].gapEnd, missing) { sides[side].flags.remove(TCPDirection.Flags.ofGap) }
     }
 
     private mutating func markRetransmitted(

@@ -123,7 +123,9 @@ enum RequestMatch {
 struct TransactionTable: ~Copyable {
     private static var ways: Int { 8 }
     /// Nanoseconds within which the same request again is a copy made on the way: no sender repeats itself so soon.
-    private static var copyWindow: Int64 { 1_000_000 }
+    private static var copyWindow: Int64 { 20_000_000 }
+    /// Nanoseconds after which an echo request is none of those sent before under the same numbers.
+    private static var roundWindow: Int64 { 5_000_000_000 }
 
     private var entries: FixedTable<Transaction>
     private let setMask: Int
@@ -160,10 +162,17 @@ struct TransactionTable: ~Copyable {
         for way in base..<base + TransactionTable.ways {
             if entries[way].fingerprint == transaction.fingerprint, entries[way].state != Transaction.State.free {
                 guard entries[way].state == Transaction.State.waiting else {
+                    // The answer may be quicker than the copy.
+                    if entries[way].state == Transaction.State.answered, isCopy(way, transaction) { return .duplicate }
                     entries[way] = transaction
                     return .new
                 }
                 if isLate(entries[way], at: transaction.first) { return replace(way, transaction) }
+                if hasGoneRound(way, transaction) {
+                    let old = entries[way]
+                    entries[way] = transaction
+                    return .late(old)
+                }
                 return repeatRequest(way, transaction)
             }
             if rank(entries[way]) < rank(entries[place]) { place = way }
@@ -186,12 +195,22 @@ struct TransactionTable: ~Copyable {
             entries[way].requestParts |= transaction.requestParts
             return .part
         }
-        let distance = transaction.first &- entries[way].last
-        if distance >= 0, distance < TransactionTable.copyWindow { return .duplicate }
+        if isCopy(way, transaction) { return .duplicate }
         entries[way].last = transaction.first
         entries[way].requestParts = transaction.requestParts
         if entries[way].retries < .max { entries[way].retries &+= 1 }
         return .again
+    }
+
+    private func isCopy(_ way: Int, _ transaction: Transaction) -> Bool {
+        let distance = transaction.first &- entries[way].last
+        return distance >= 0 && distance < TransactionTable.copyWindow
+    }
+
+    /// Whether an echo request is another one than that which waits under its numbers: 16 bits of sequence number are
+    /// gone through in seconds where many are sent.
+    private func hasGoneRound(_ way: Int, _ transaction: Transaction) -> Bool {
+        transaction.kind == .echo && transaction.first &- entries[way].last >= TransactionTable.roundWindow
     }
 
     /// Free places first, then answered ones, then waiting ones by age.

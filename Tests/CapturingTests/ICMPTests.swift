@@ -52,6 +52,32 @@ extension PacketBuilder {
 }
 
 @Suite struct ICMPTests {
+    /// A flood goes through all sequence numbers in seconds.
+    @Test func numbersThatHaveGoneRoundAreOtherRequests() throws {
+        var builder = PacketBuilder()
+        builder.echo(0, isReply: false)
+        builder.echo(6_000, isReply: false)
+        builder.echo(6_005, isReply: true)
+        let analysis = try Analysis(builder)
+        #expect(
+            analysis.lines == ["icmp_echo server transaction unanswered", "icmp_echo server transaction 5.0"])
+        #expect(analysis.report.kinds.first?.failures == 1)
+    }
+
+    /// Both sides of a router: its copies come later than the answer, or later than a mirror's.
+    @Test func copiesAreNoOtherRequests() throws {
+        var builder = PacketBuilder()
+        builder.echo(0, isReply: false)
+        builder.echo(0.2, isReply: true)
+        builder.echo(0.5, isReply: false)
+        builder.echo(1_000, isReply: false, sequence: 2)
+        builder.echo(1_005, isReply: false, sequence: 2)
+        builder.echo(1_030, isReply: true, sequence: 2)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["icmp_echo server transaction 0.2", "icmp_echo server transaction 30.0"])
+        #expect(analysis.report.duplicates == 2)
+    }
+
     @Test func identifiersMayBeUsedAnew() throws {
         var builder = PacketBuilder()
         // Windows counts on under one identifier, and begins anew with the same numbers.

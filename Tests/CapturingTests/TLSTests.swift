@@ -325,6 +325,25 @@ import Wire
         #expect(row.count == 2)
     }
 
+    /// Whether by what follows it or by what the client acknowledges: a server that spoke was not silent.
+    @Test func anAnswerThatTheCaptureMissedIsNoTimeout() throws {
+        for isFollowed in [true, false] {
+            var builder = PacketBuilder()
+            builder.opening()
+            let sent = hello()
+            let next = 1001 + UInt32(sent.count)
+            builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: sent)
+            if isFollowed {
+                builder.tcp(82, fromClient: false, seq: 6001, ack: next, content: [UInt8](repeating: 0, count: 100))
+            } else {
+                builder.tcp(101, fromClient: true, .ack, seq: next, ack: 6101)
+            }
+            let analysis = try Analysis(builder)
+            #expect(!analysis.lines.contains { $0.hasPrefix("tls") })
+            #expect(analysis.report.rejected["unseen"] == 1)
+        }
+    }
+
     @Test func whereTheServerIsNotHeardNothingIsSaidOfIt() throws {
         var builder = PacketBuilder()
         builder.tcp(0, fromClient: true, .syn, seq: 1000)
