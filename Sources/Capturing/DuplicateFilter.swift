@@ -1,5 +1,14 @@
 // Packets that come by twice: mirror ports, bridges, `any` on hosts that forward.
 
+/// What a segment is beside those before it.
+enum SegmentCopy {
+    case none
+    /// A copy by its IP identification.
+    case exact
+    /// One whose identification was set anew, or that has none.
+    case renumbered
+}
+
 /// Remembers the last few thousand TCP segments by a fingerprint.
 ///
 /// Each has one cache line where it may be, with room for four. A segment whose copy comes after four others of its line
@@ -49,43 +58,44 @@ struct DuplicateFilter: ~Copyable {
     @inline(__always)
     func prefetch(_ fingerprint: UInt64) { lines.prefetch(place(fingerprint)) }
 
+    /// Whether the segment may be one that was seen before: `copy` tells.
+    @inline(__always)
+    func mayBeCopy(_ fingerprint: UInt64) -> Bool {
+        any(lines[place(fingerprint)].tags .== DuplicateFilter.tag(fingerprint))
+    }
+
     /// Whether the same segment of the same flow and side was seen just before.
     ///
     /// Equal IP identifications tell a copy for certain. Where they differ (some firewalls set them anew) or there is
     /// none, a retransmission is not excluded; but it cannot come sooner than the peer's answer could, so the time between
-    /// must be below half of `leastRoundTrip` (nanoseconds; 0: not known). Acknowledgements with nothing else
-    /// (`isBare`) may be repeated at once, so of them only the identification tells where there is one.
-    @inline(__always)
-    mutating func isDuplicate(
-        _ fingerprint: UInt64, at time: Int64, identification: UInt16, isBare: Bool, leastRoundTrip: Int64
-    ) -> Bool {
-        let place = place(fingerprint)
-        let tag = UInt32(truncatingIfNeeded: fingerprint &>> 32)
-        let line = lines[place]
-        if any(line.tags .== tag),
-            DuplicateFilter.holdsCopy(
-                line, tag, at: time, identification: identification, isBare: isBare, leastRoundTrip: leastRoundTrip)
-        {
-            return true
+    /// must be below half of `leastRoundTrip` (nanoseconds; 0: not known). What may be repeated at once
+    /// (`isRepeatable`), as acknowledgements with nothing else, only the identification tells where there is one.
+    @inline(never)
+    func copy(
+        _ fingerprint: UInt64, at time: Int64, identification: UInt16, isRepeatable: Bool, leastRoundTrip: Int64
+    ) -> SegmentCopy {
+        let line = lines[place(fingerprint)]
+        for way in 0..<4 where line.tags[way] == DuplicateFilter.tag(fingerprint) {
+            let distance = time &- line.times[way]
+            guard distance >= 0, distance < DuplicateFilter.queueWindow else { continue }
+            let seen = UInt16(truncatingIfNeeded: line.identifications &>> UInt64(truncatingIfNeeded: 16 &* way))
+            if identification != 0, identification == seen { return .exact }
+            if distance >= DuplicateFilter.window || isRepeatable && identification != 0 && seen != 0 { continue }
+            if leastRoundTrip == 0 || distance < leastRoundTrip / 2 { return .renumbered }
         }
-        lines[place].times = SIMD4(time, line.times[0], line.times[1], line.times[2])
-        lines[place].tags = SIMD4(tag, line.tags[0], line.tags[1], line.tags[2])
-        lines[place].identifications = line.identifications &<< 16 | UInt64(identification)
-        return false
+        return .none
     }
 
-    @inline(never)
-    private static func holdsCopy(
-        _ line: Line, _ tag: UInt32, at time: Int64, identification: UInt16, isBare: Bool, leastRoundTrip: Int64
-    ) -> Bool {
-        for way in 0..<4 where line.tags[way] == tag {
-            let distance = time &- line.times[way]
-            guard distance >= 0, distance < queueWindow else { continue }
-            let seen = UInt16(truncatingIfNeeded: line.identifications &>> UInt64(truncatingIfNeeded: 16 &* way))
-            if identification != 0, identification == seen { return true }
-            if distance >= window || isBare && identification != 0 && seen != 0 { continue }
-            if leastRoundTrip == 0 || distance < leastRoundTrip / 2 { return true }
-        }
-        return false
+    /// Remembers a segment that is no copy.
+    @inline(__always)
+    mutating func note(_ fingerprint: UInt64, at time: Int64, identification: UInt16) {
+        let place = place(fingerprint)
+        let line = lines[place]
+        lines[place].times = SIMD4(time, line.times[0], line.times[1], line.times[2])
+        lines[place].tags = SIMD4(DuplicateFilter.tag(fingerprint), line.tags[0], line.tags[1], line.tags[2])
+        lines[place].identifications = line.identifications &<< 16 | UInt64(identification)
     }
+
+    @inline(__always)
+    private static func tag(_ fingerprint: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: fingerprint &>> 32) }
 }

@@ -79,7 +79,6 @@ extension CaptureEngine {
     mutating func takeSegment(_ packet: UnsafeMutablePointer<WaitingPacket>, payload: RawSpan, hint: Int) {
         let time = unsafe packet.pointee.segment.input.time
         if time > now { advance(to: time) }
-        let sender = unsafe packet.pointee.segment.input.sender
         var index = unsafe find(packet, hint: hint)
         if index >= 0, sampling.hasShed, isOutdated(index) {
             flows.remove(index, pool: &pool)
@@ -89,14 +88,15 @@ extension CaptureEngine {
             index = unsafe openFlow(packet)
             guard index >= 0 else { return }
         }
-        if unsafe duplicates.isDuplicate(
-            packet.pointee.segment.fingerprint, at: time, identification: packet.pointee.segment.identification,
-            isBare: packet.pointee.segment.input.isBare, leastRoundTrip: flows[index].leastRoundTrip(sender))
-        {
+        let (fingerprint, identification) = unsafe (
+            packet.pointee.segment.fingerprint, packet.pointee.segment.identification
+        )
+        if duplicates.mayBeCopy(fingerprint), unsafe isCopy(packet, of: index) {
             duplicatePackets &+= 1
             drop(.duplicate)
             return
         }
+        duplicates.note(fingerprint, at: time, identification: identification)
         findings.reset()
         flows[index].lastSeen = nowSeconds
         unsafe flows[index].observe(packet.pointee.segment.input, pool: &pool, findings: &findings)
@@ -111,6 +111,21 @@ extension CaptureEngine {
                 unsafe takePayload(index, input: packet.pointee.segment.input, payload: payload)
             }
         }
+    }
+
+    /// Whether a segment that may be a copy is one.
+    ///
+    /// Bare acknowledgements are repeated at once while segments are missing. They are copies all the same where those of
+    /// the connection's data get identifications of their own.
+    private mutating func isCopy(_ packet: UnsafeMutablePointer<WaitingPacket>, of index: Int) -> Bool {
+        let segment = unsafe packet.pointee.segment
+        let sender = segment.input.sender
+        let isRenumbering = flows[index].sides[0].has(.isRenumbered) || flows[index].sides[1].has(.isRenumbered)
+        let copy = duplicates.copy(
+            segment.fingerprint, at: segment.input.time, identification: segment.identification,
+            isRepeatable: segment.input.isBare && !isRenumbering, leastRoundTrip: flows[index].leastRoundTrip(sender))
+        if copy == .renumbered, !segment.input.isBare { flows[index].sides[sender].flags.insert(.isRenumbered) }
+        return copy != .none
     }
 
     /// The entry of a segment's connection, or -1.

@@ -33,6 +33,8 @@ struct TCPDirection: BitwiseCopyable {
         static var isGapCounted: Flags { Flags(rawValue: 8192) }
         /// The gap's end is the acknowledgement that told of it: nothing behind it was seen then.
         static var isGapOfAcknowledgement: Flags { Flags(rawValue: 16384) }
+        /// Copies of this side's segments have an IP identification of their own.
+        static var isRenumbered: Flags { Flags(rawValue: 32768) }
         /// All that is said of the gap.
         static var ofGap: Flags { [.hasGap, .isGapOfJoin, .isGapCounted, .isGapOfAcknowledgement] }
     }

@@ -162,8 +162,13 @@ struct TransactionTable: ~Copyable {
         for way in base..<base + TransactionTable.ways {
             if entries[way].fingerprint == transaction.fingerprint, entries[way].state != Transaction.State.free {
                 guard entries[way].state == Transaction.State.waiting else {
-                    // The answer may be quicker than the copy.
-                    if entries[way].state == Transaction.State.answered, isCopy(way, transaction) { return .duplicate }
+                    // The answer may be quicker than the copy. IKE asks again under the same number with the cookie that
+                    // the answer held (RFC 7296, 2.6).
+                    if transaction.kind == .dns || transaction.kind == .echo,
+                        entries[way].state == Transaction.State.answered, isCopy(way, transaction)
+                    {
+                        return .duplicate
+                    }
                     entries[way] = transaction
                     return .new
                 }
