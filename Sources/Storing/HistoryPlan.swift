@@ -108,7 +108,7 @@ struct HistoryPlan {
         var day = FigureRow.Level.days.start(of: from)
         while day < to {
             let end = day.addingSaturated(86_400)
-            // A day that an edge divides is taken by its hours; where they are gone, by where it begins.
+            // A day that an edge divides is taken by its hours; where they are gone, by its middle.
             if request.bucket(.days, day) != nil || end <= hoursFrom {
                 append(Segment(source: .rows(.days), start: day, end: end))
             } else {

@@ -149,10 +149,8 @@ struct HistoryReading {
         let request = plan.request
         var broken: [TimeSpan] = []
         try FigureRow.each(db, level, series: one, from: from, to: to) { start, found in
-            // An hour on the edge of the window is taken by where it begins.
-            let begin = max(WallTime(seconds: start), request.since)
             switch found {
-            case .row(let row): if let index = request.index(of: begin) { figures[index].add(row) }
+            case .row(let row): if let index = request.place(of: level, start) { figures[index].add(row) }
             case .damaged:
                 broken.append(
                     TimeSpan(

@@ -72,6 +72,22 @@ struct HistoryRequest: Sendable {
         return TimeSpan(start: WallTime(nanoseconds: start), end: WallTime(nanoseconds: end))
     }
 
+    /// Where a row counts that is all that is left of its time: in the bucket it lies in, else in that of its middle. So
+    /// neighbouring windows share no row, and a day of UTC is the day of the zone that has most of it. Where the middle of
+    /// no row lies in the window, it is the row that the window's own middle lies in: a short window is not empty.
+    func place(of level: FigureRow.Level, _ start: Int64) -> Int? {
+        if let index = bucket(level, start) { return index }
+        let half = level.seconds / 2
+        if let index = index(of: WallTime(seconds: start.addingSaturated(half))) { return index }
+        let center = WallTime(
+            nanoseconds: since.nanoseconds.addingSaturated(
+                until.nanoseconds.subtractingSaturated(since.nanoseconds) / 2))
+        let row = level.start(of: center.seconds)
+        let hasMiddle = [row, row.addingSaturated(-level.seconds), row.addingSaturated(level.seconds)]
+            .contains { index(of: WallTime(seconds: $0.addingSaturated(half))) != nil }
+        return row == start && !hasMiddle ? index(of: center) : nil
+    }
+
     /// The one bucket that the whole hour or day lies in.
     func bucket(_ level: FigureRow.Level, _ start: Int64) -> Int? {
         let first = WallTime(seconds: start)

@@ -131,7 +131,8 @@ extension Writer {
     /// Deletes passive hours, notices, series and keys beyond their age.
     private mutating func sweep(now: WallTime) throws -> Int {
         let cutoff = now - opening.settings.hourRetention
-        let purged = try queue.write { try Purge.old($0, before: cutoff) }
+        let gaps = now - opening.settings.dayRetention
+        let purged = try queue.write { try Purge.old($0, before: cutoff, gaps: gaps) }
         if purged > 0 { known = Known() }
         return purged
     }

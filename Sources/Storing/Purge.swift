@@ -85,8 +85,9 @@ enum Purge {
         return db.changesCount
     }
 
-    /// Deletes passive hours, notices and marks that are older than the time, and series and keys without rows.
-    static func old(_ db: Database, before cutoff: WallTime) throws -> Int {
+    /// Deletes passive hours, notices and marks that are older than the time, and series and keys without rows. Spans
+    /// without measurements stay until `gaps`, as long as the figures that they explain.
+    static func old(_ db: Database, before cutoff: WallTime, gaps: WallTime) throws -> Int {
         let seconds = cutoff.seconds
         let nanoseconds = cutoff.nanoseconds
         let before = db.totalChangesCount
@@ -106,7 +107,11 @@ enum Purge {
                 """, arguments: [min(seconds, try oldestPassiveHour(db))])
         try db.execute(sql: "DELETE FROM capture_slots WHERE slot < ?", arguments: [CaptureSlot.number(cutoff)])
         try db.execute(sql: "DELETE FROM transitions WHERE at_ns < ?", arguments: [nanoseconds])
-        try db.execute(sql: "DELETE FROM events WHERE coalesce(end_ns, start_ns) < ?", arguments: [nanoseconds])
+        let spans = MonitorEvent.Kind.allCases.filter(\.isUnknownTime).map { "'\($0.rawValue)'" }.joined(
+            separator: ", ")
+        try db.execute(
+            sql: "DELETE FROM events WHERE coalesce(end_ns, start_ns) < iif(kind IN (\(spans)), ?, ?)",
+            arguments: [min(cutoff, gaps).nanoseconds, nanoseconds])
         try db.execute(sql: "DELETE FROM incident_rows WHERE closed_ns < ?", arguments: [nanoseconds])
         try db.execute(sql: "DELETE FROM silences WHERE until_ns < ?", arguments: [nanoseconds])
         return db.totalChangesCount - before

@@ -92,6 +92,11 @@ public final class StoreReader: Sendable {
         }
     }
 
+    /// The probes of a target that anything is stored of, whether or not it still has them.
+    public func measuredProbes(of target: TargetID) throws(StoreError) -> Set<String> {
+        try read { Set(try SeriesRow.of(target, $0).map(\.key.probe)) }
+    }
+
     private static func target(_ row: Row) -> StoredTarget? {
         guard let id = row.text(0).flatMap({ TargetID(rawValue: $0) }) else { return nil }
         let parents = StoredText.decoded([String].self, from: row.text(5)) ?? []

@@ -112,7 +112,7 @@ import Testing
         let first = try #require(try reader.captureLosses(since: noon, until: noon + .seconds(300)).first?.loss)
         #expect(first.packets == 30_000 && first.kernelDrops == 60 && first.shed == 0)
         #expect(try reader.captureLosses(since: noon + .seconds(3_600), until: noon + .seconds(7_200)).isEmpty)
-        _ = try store.write { try $0.queue.write { try Purge.old($0, before: noon + .seconds(300)) } }
+        _ = try store.write { try $0.queue.write { try Purge.old($0, before: noon + .seconds(300), gaps: noon) } }
         #expect(try reader.captureLosses(since: noon, until: noon + .seconds(900)).first?.loss.packets == 60_000)
         store.close()
     }

@@ -52,6 +52,26 @@ import Testing
         store.close()
     }
 
+    /// Days outlive hours by years; without its gaps, a year of which half was not measured would look measured.
+    @Test func gapsStayAsLongAsTheDaysThatTheyExplain() throws {
+        let scratch = Scratch()
+        let store = try scratch.open().store
+        let gap = MonitorEvent(kind: .gap, start: noon + .seconds(60), end: noon + .seconds(660), text: "")
+        store.record(gap)
+        store.record(MonitorEvent(kind: .reloaded, start: noon + .seconds(60), end: nil, text: ""))
+        store.flush()
+        func kinds(_ days: Int) throws -> [MonitorEvent.Kind] {
+            _ = try store.write { writer in
+                try writer.queue.write { try Purge.old($0, before: noon + day * days, gaps: noon + day * (days - 20)) }
+            }
+            return try scratch.reader().events().map(\.kind).filter { $0 == .gap || $0 == .reloaded }
+        }
+        #expect(Set(try kinds(0)) == [.gap, .reloaded])
+        #expect(try kinds(19) == [.gap])
+        #expect(try kinds(21).isEmpty)
+        store.close()
+    }
+
     @Test func theFileStaysWithinItsBound() throws {
         let scratch = Scratch()
         let settings = StorageSettings(maxSize: 1 << 20)
