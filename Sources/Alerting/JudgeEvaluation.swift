@@ -106,7 +106,8 @@ extension Judge {
             return
         }
         let wasHidden = tracks[slot].isHidden
-        tracks[slot].since = min(began(slot, state, basis) ?? now, now)
+        let began = min(began(slot, state, basis) ?? now, now)
+        tracks[slot].since = from == .unknown ? resumed(slot, state, began: began, now: now) : began
         tracks[slot].state = state
         tracks[slot].basis = basis
         if state != .unknown { tracks[slot].lastDefinite = state }
@@ -121,6 +122,17 @@ extension Judge {
             guard tracks[child].isFailing else { continue }
             evaluate(child, now: now, monotonic: monotonic, into: &transitions)
         }
+    }
+
+    /// When a state began that follows time about which nothing is known. Rows of rounds go on across that time, but the
+    /// state does not reach back into or beyond it: it begins with the round that spoke again.
+    private func resumed(_ slot: Int, _ state: TargetState, began: WallTime, now: WallTime) -> WallTime {
+        let unknownSince = tracks[slot].since
+        guard began < unknownSince else { return began }
+        let speaking = tracks[slot].probes.filter {
+            $0.unknowns == 0 && (state == .down ? $0.isFailing : $0.isAnswering)
+        }
+        return min(speaking.compactMap { $0.newest?.sent }.filter { $0 >= unknownSince }.min() ?? now, now)
     }
 
     /// When a state began, by what the probes saw: the first packet of the row that made it.

@@ -141,6 +141,9 @@ extension Judge {
         var affected = 0
         var evidence: [String] = []
         var reason: IndeterminateReason?
+        // What could not be reached while others answered was not the uplink's: a target without a route may have been
+        // silent for weeks.
+        let heard = tracks.indices.filter { tracks[$0].isOffHost }.map { lastAnswered($0) }.max()
         for slot in tracks.indices where tracks[slot].isOffHost {
             let track = tracks[slot]
             let isHit = layer == .link ? track.ownLinkReason != nil : track.isFailing
@@ -151,7 +154,10 @@ extension Judge {
             reason = reason ?? track.ownLinkReason
             for probe in track.probes {
                 let began = layer == .link ? probe.unknownBegan : probe.isFailing ? probe.runBegan : nil
-                if fault == nil, let began, track.state != .down { since = min(since, began) }
+                let left = layer == .link ? probe.unknownsLeft : probe.failuresLeft
+                if fault == nil, let began, let left, left > heard ?? left, track.state != .down {
+                    since = min(since, began)
+                }
             }
             if evidence.count < 12, let probe = track.probes.first(where: { $0.newest != nil }),
                 let round = probe.newest

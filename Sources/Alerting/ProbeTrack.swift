@@ -26,6 +26,9 @@ struct ProbeTrack: Sendable {
     /// The first round of the present row of like rounds.
     private(set) var runBegan: WallTime?
     private(set) var unknownBegan: WallTime?
+    /// When the first round of the present row of failures left, and of that of rounds that say nothing.
+    private(set) var failuresLeft: MonotonicTime?
+    private(set) var unknownsLeft: MonotonicTime?
     /// When the first round of the present row of answers left.
     private(set) var answersBegan: MonotonicTime?
     private(set) var lastAnswered: MonotonicTime?
@@ -72,6 +75,7 @@ struct ProbeTrack: Sendable {
         case .failed:
             if failures == 0 {
                 runBegan = round.sent
+                failuresLeft = round.left
                 answersBegan = nil
             }
             let isAlike = way.map { $0 == (round.outcome.name, round.outcome.detail) } ?? false
@@ -84,7 +88,10 @@ struct ProbeTrack: Sendable {
             window.append(round)
             if decided == nil, failures >= needed(judgement) { decided = round.left }
         case .unknown:
-            if unknowns == 0 { unknownBegan = round.sent }
+            if unknowns == 0 {
+                unknownBegan = round.sent
+                unknownsLeft = round.left
+            }
             unknowns += 1
         }
     }

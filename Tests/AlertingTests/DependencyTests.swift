@@ -142,6 +142,18 @@ import Testing
         #expect(world.states(of: TargetID("vpn4")).allSatisfy { $0 == .unknown })
     }
 
+    /// A target that there never was a route to once made a cut of seconds as long as the daemon had run.
+    @Test func aTargetWithoutARouteDoesNotDateTheCut() throws {
+        var world = Simulation(Make.site(4)) { spec, _, at in
+            let isCut = (30_000..<50_000).contains(at) || spec.id == TargetID("vpn4")
+            return isCut ? .ownLinkDown : .answers(milliseconds: 20)
+        }
+        world.run(to: 70_000)
+        #expect(world.notices.map { "\($0.1.event) \($0.1.rule)" } == ["firing uplink", "resolved uplink"])
+        let since = try #require(world.notices.first?.1.since)
+        #expect(since >= world.wall(30_000) && since <= world.wall(31_000))
+    }
+
     /// Answers of before the cut once ended the incident at each turn, and the next round opened it again.
     @Test func ourOwnLinkDownStaysOneIncidentWhateverTheOrderOfRounds() {
         for seed in 0..<20 {

@@ -202,6 +202,25 @@ import Wire
         }
     }
 
+    /// Rounds that say nothing do not break a row of answers, but what follows them does not reach back beyond them.
+    @Test func aStateAfterUnknownTimeBeginsAfterIt() {
+        let probes = [Make.icmp(), Make.tcp()]
+        let specs = [Make.target("near", .gateway, probes: probes), Make.target("far", .gateway, probes: probes)]
+        var world = Simulation(specs) { spec, probe, at in
+            if (20_000..<40_000).contains(at) { return .ownLinkDown }
+            let isDead = spec.id == TargetID("far") && at >= 10_000
+            return isDead ? .silent : .answers(milliseconds: 5)
+        }
+        world.run(to: 60_000)
+        #expect(world.states(of: TargetID("near")) == [.up, .unknown, .up])
+        #expect(world.states(of: TargetID("far")) == [.up, .down, .unknown, .down])
+        for id in ["near", "far"] {
+            let since = world.transitions.filter { $0.1.target == TargetID(id) }.map(\.1.verdict.since)
+            #expect(since == since.sorted(), "\(id)")
+            #expect(since.last.map { $0 >= world.wall(40_000) && $0 <= world.wall(41_000) } == true, "\(id)")
+        }
+    }
+
     @Test func restoredVerdictStandsUntilMeasured() {
         let began = WallTime(seconds: 1_779_990_000)
         let restored = Verdict(state: .down, since: began, reason: "no answer", layer: .target)
