@@ -12,7 +12,7 @@ enum CalendarSteps {
         calendar.timeZone = timeZone
         var edges = [range.since]
         var day = calendar.startOfDay(for: Date(timeIntervalSince1970: Double(range.since.seconds)))
-        while let last = edges.last, edges.count < 20_000 {
+        while let last = edges.last, edges.count < HistoryVerb.maximumBuckets {
             guard let next = calendar.date(byAdding: .day, value: Int(clamping: seconds / 86_400), to: day) else {
                 return nil
             }

@@ -24,18 +24,27 @@ struct HistorySource {
         _ name: String, probe: String?, range: TimeRange, step: Duration, _ atLeastInterval: Bool, _ reader: StoreReader
     ) throws -> HistorySeries {
         let target = try TargetLookup.find(name, in: reader.targets(includingInactive: true))
-        if let probe { try TargetLookup.check(probe: probe, of: target) }
-        // The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise.
-        let chosen = probe ?? (target.probes.first { $0.kind == .icmp } ?? target.probes.first)?.id
+        if let probe { try TargetLookup.check(probe: probe, of: target, in: reader) }
+        // The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise. A probe that has
+        // no result yet does not hide those of the ones before it.
+        let measured = try reader.measuredProbes(of: target.id)
+        let known = target.probes.filter { measured.contains($0.id) }
+        let chosen = probe ?? (known.first { $0.kind == .icmp } ?? known.first)?.id
         var width = step
         if atLeastInterval, let interval = target.probes.first(where: { $0.id == chosen })?.interval {
             width = max(width, .seconds(interval.inSeconds.rounded(.up)))
         }
         let edges = CalendarSteps.edges(range, step: width, timeZone: CommandContext.current.timeZone)
+        let byCalendar = try edges.flatMap { try reader.history(of: target.id, probe: chosen, edges: $0) }
         let found =
-            try edges.map { try reader.history(of: target.id, probe: chosen, edges: $0) }
+            try byCalendar
             ?? reader.history(of: target.id, probe: chosen, since: range.since, until: range.until, step: width)
         guard let history = found else { throw CommandError.notFound("no result of \(target.id) is stored") }
+        // Days of the calendar that the range cuts, or that are 23 hours long, are still steps of a day.
+        let step = byCalendar == nil ? history.step : width
+        // Rolled-up figures begin on a whole hour or day, and the answer says so.
+        let range = TimeRange(
+            unchecked: min(range.since, history.buckets.first?.start ?? range.since), until: range.until)
         let unmeasured = try reader.unknownTime(since: range.since, until: range.until).map { span in
             MonitorEvent(kind: .gap, start: span.start, end: span.end, text: "not measured")
         }
@@ -44,7 +53,7 @@ struct HistorySource {
         }
         let gaps = (unmeasured + damaged).sorted { $0.start < $1.start }
         return HistorySeries(
-            target: target.id.rawValue, probe: history.probe, range: range, step: history.step,
+            target: target.id.rawValue, probe: history.probe, range: range, step: step,
             level: history.level.rawValue, rows: history.buckets.map { Self.row($0) }, gaps: gaps)
     }
 

@@ -143,9 +143,11 @@ enum TargetLookup {
         throw unknown(text, among: targets.flatMap { [$0.id.rawValue, $0.title] })
     }
 
-    /// Refuses a probe that the target is known not to have.
-    static func check(probe: String, of target: StoredTarget) throws {
-        guard !target.probes.isEmpty, !target.probes.contains(where: { $0.id == probe }) else { return }
+    /// Refuses a probe that the target is known not to have, and never had as far as results are stored.
+    static func check(probe: String, of target: StoredTarget, in reader: StoreReader) throws {
+        guard !target.probes.isEmpty, !target.probes.contains(where: { $0.id == probe }),
+            try !reader.measuredProbes(of: target.id).contains(probe)
+        else { return }
         let names = target.probes.map { $0.id }
         let hint = Suggestion.nearest(to: probe, among: names).map { "\"\($0)\"" } ?? names.joined(separator: ", ")
         throw CommandError.notFound("\(target.id) has no probe \"\(probe)\"; did you mean \(hint)?")

@@ -71,7 +71,7 @@ struct CompareVerb: ParsableCommand {
         let reader = try MonitorSource(global).reader()
         do {
             let target = try TargetLookup.find(self.target, in: reader.targets(includingInactive: true))
-            if let probe { try TargetLookup.check(probe: probe, of: target) }
+            if let probe { try TargetLookup.check(probe: probe, of: target, in: reader) }
             var figures: [[WindowFigures]] = []
             for window in windows {
                 let found = try reader.window(of: target.id, since: window.range.since, until: window.range.until)

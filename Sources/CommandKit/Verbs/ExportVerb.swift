@@ -47,7 +47,7 @@ struct ExportVerb: ParsableCommand {
         do {
             let known = try reader.targets(includingInactive: true)
             let one = try target.map { try TargetLookup.find($0, in: known) }
-            if let probe, let one { try TargetLookup.check(probe: probe, of: one) }
+            if let probe, let one { try TargetLookup.check(probe: probe, of: one, in: reader) }
             let damaged = try reader.eachResult(
                 of: one?.id, probe: probe, since: resolved?.since, until: resolved?.until
             ) { result in
