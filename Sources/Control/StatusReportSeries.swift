@@ -132,6 +132,9 @@ extension StatusReport {
 
     /// The verdict as it may be told now: what rests on old data is unknown.
     struct Judgement {
+        /// A clock that is steered back by less is no clock that was set back.
+        private static let clockTolerance = Duration.seconds(10)
+
         var state: TargetState
         var since: WallTime?
         var reason: String
@@ -151,12 +154,19 @@ extension StatusReport {
             reason = verdict.reason
             layer = verdict.layer
             guard let staleAfter else { return }
-            if let latest, now - latest <= staleAfter { return }
+            let isAhead = latest.map { $0 - now > Self.clockTolerance } ?? false
+            if let latest, !isAhead, now - latest <= staleAfter { return }
             state = .unknown
             lastKnown = verdict.state
-            since = latest ?? verdict.since
             layer = .monitor
-            reason = "not measured since then; was \(verdict.state.rawValue)"
+            if isAhead {
+                // How old it is cannot be told.
+                since = now
+                reason = "its newest result lies in the future; was \(verdict.state.rawValue)"
+            } else {
+                since = latest ?? verdict.since
+                reason = "not measured since then; was \(verdict.state.rawValue)"
+            }
         }
     }
 }

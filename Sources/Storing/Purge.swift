@@ -71,16 +71,18 @@ enum Purge {
         return (rows, ids.count == slice ? ids.last : nil)
     }
 
-    /// Deletes passive rows that began before the time (µs), an hour at most, except of hours not rolled up.
+    /// Deletes the passive rows of the oldest hour that ended before the time (µs), unless it is not rolled up. Whole hours
+    /// only: of the rest of one, a reader would not know that it is the rest.
     static func passive(_ db: Database, before cutoff: Int64) throws -> Int {
         guard let start = try Row.fetchOne(db, sql: "SELECT min(start_us) FROM passive_rows")?.integer(0),
             start < cutoff
         else { return 0 }
         let hour = Slot.floored(start, by: Hour.seconds * 1_000_000) * Hour.seconds
+        let end = (hour + Hour.seconds) * 1_000_000
+        guard end <= cutoff else { return 0 }
         let isPending =
             try Row.fetchOne(db, sql: "SELECT 1 FROM pending_hours WHERE hour_s = ?", arguments: [hour]) != nil
         guard !isPending else { return 0 }
-        let end = min(cutoff, (hour + Hour.seconds) * 1_000_000)
         try db.execute(sql: "DELETE FROM passive_rows WHERE start_us < ?", arguments: [end])
         return db.changesCount
     }

@@ -147,4 +147,19 @@ import Wire
             #expect(target.lastKnownState == "up")
         }
     }
+
+    /// With the daemon down and the clock set back, results of the future are not fresh.
+    @Test(arguments: [(seconds: 5, state: "up"), (seconds: 3_600, state: "unknown")])
+    func resultsOfTheFutureAreUnknown(clockSetBack: (seconds: Int, state: String)) throws {
+        try Self.withDatabase { path in
+            let reader = try StoreReader(path: path)
+            let stored = try #require(try reader.targets().first)
+            let target = StatusReport.Target(
+                MonitorSource.subject(stored), verdict: try reader.verdicts()[stored.id],
+                series: MonitorSource.series(try reader.results(of: stored.id, limit: 100)),
+                now: Fixtures.now - .seconds(10 + clockSetBack.seconds), isLive: false)
+            #expect(target.state == clockSetBack.state)
+            #expect(target.lastKnownState == (clockSetBack.state == "up" ? nil : "up"))
+        }
+    }
 }

@@ -61,6 +61,27 @@ import Testing
         store.close()
     }
 
+    /// A window that begins in an hour of which the rest alone is left would seem whole.
+    @Test func intervalsGoByWholeHours() throws {
+        let scratch = Scratch()
+        let store = try scratch.open().store
+        for step in 0..<1080 { store.append(summary(noon + .seconds(10 * step), [web: [20_000_000]])) }
+        store.flush()
+        _ = try store.write { try $0.rollUpAll(now: noon + .seconds(10_800 + 121)) }
+        let reader = try scratch.reader()
+        for hours in 1...2 {
+            let cutoff = (noon + .seconds(hours * 3_600 + 1_800)).nanoseconds / 1_000
+            for rows in [360, 0] {
+                #expect(try store.write { try $0.queue.write { try Purge.passive($0, before: cutoff) } } == rows)
+            }
+            let from = noon + .seconds(hours * 3_600 + 900)
+            let figures = try reader.passive(since: from, until: noon + .seconds(10_800))
+            #expect(figures.since == from)
+            #expect(figures.cells[web]?.histogram.count == UInt64(1_080 - hours * 360 - 90))
+        }
+        store.close()
+    }
+
     @Test func howAServiceWasLearnedIsKeptWithItsKey() throws {
         let scratch = Scratch()
         var store = try scratch.open().store

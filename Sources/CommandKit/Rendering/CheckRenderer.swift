@@ -36,7 +36,10 @@ struct CheckResult: Hashable, Sendable {
         var reasons: [String] = []
         if target.lastKnownState != nil || age == nil || age.map({ $0 > target.staleAfter }) == true {
             code = .unknown
-            reasons.append(age.map { "stale: newest result is \(Figures.span(seconds: $0)) old" } ?? "no result yet")
+            let stale = age.map {
+                $0 < 0 ? "newest result lies in the future" : "stale: newest result is \(Figures.span(seconds: $0)) old"
+            }
+            reasons.append(stale ?? "no result yet")
         } else {
             let grade = CheckResult.grade(target, warning: warning, critical: critical)
             code = grade.code
