@@ -168,8 +168,9 @@ extension CaptureEngine {
             drop(.tableFull)
             return -1
         }
-        // Once connections had to be forgotten, one without a SYN may be one of those.
-        if unsafe flows.counters.evicted == 0 || packet.pointee.segment.input.has(TCPInput.syn) {
+        // Once connections had to be forgotten, one that does not begin here may be one of those.
+        let isOpening = unsafe packet.pointee.segment.input.flags & (TCPInput.syn | TCPInput.ack) == TCPInput.syn
+        if flows.counters.evicted == 0 || isOpening {
             findings.counters.flows &+= 1
         }
         let ports = unsafe packet.pointee.segment.key.ports
