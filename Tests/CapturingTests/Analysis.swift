@@ -84,4 +84,16 @@ extension PacketBuilder {
         builder.opening()
         return builder
     }
+
+    /// The clean conversation, each packet of which comes by twice, the second time this many milliseconds later.
+    static func mirrored(timestamps: Bool, after delay: Double) -> PacketBuilder {
+        var clean = PacketBuilder()
+        clean.cleanConversation(timestamps: timestamps)
+        var builder = PacketBuilder()
+        for record in clean.records {
+            builder.add(at: Double((record.time - PacketBuilder.start).clampedNanoseconds) / 1e6, frame: record.bytes)
+            builder.repeatLast(after: delay)
+        }
+        return builder
+    }
 }

@@ -243,13 +243,7 @@ import Wire
     }
 
     @Test func mirroredPacketsAreCountedOnceAndAreNoRetransmissions() throws {
-        var builder = PacketBuilder()
-        var clean = PacketBuilder()
-        clean.cleanConversation(timestamps: true)
-        for record in clean.records {
-            builder.add(at: Double((record.time - PacketBuilder.start).clampedNanoseconds) / 1e6, frame: record.bytes)
-            builder.repeatLast(after: 0.01)
-        }
+        let builder = PacketBuilder.mirrored(timestamps: true, after: 0.01)
         let analysis = try Analysis(builder)
         #expect(analysis.lines == handshake + ["tcp_data server seq 30.0", "tcp_data client seq 20.0"])
         #expect(analysis.report.duplicates == 7)

@@ -134,15 +134,19 @@ import Wire
         }
     }
 
+    /// What is told of the database's first target with the daemon down.
+    private func firstTarget(_ path: String, now: WallTime) throws -> StatusReport.Target {
+        let reader = try StoreReader(path: path)
+        let stored = try #require(try reader.targets().first)
+        return StatusReport.Target(
+            MonitorSource.subject(stored), verdict: try reader.verdicts()[stored.id],
+            series: MonitorSource.series(try reader.results(of: stored.id, limit: 100)), now: now, isLive: false)
+    }
+
     /// Hours later nothing of it is true any more, and nothing claims to be.
     @Test func oldDataAreUnknown() throws {
         try Self.withDatabase { path in
-            let reader = try StoreReader(path: path)
-            let stored = try #require(try reader.targets().first)
-            let target = StatusReport.Target(
-                MonitorSource.subject(stored), verdict: try reader.verdicts()[stored.id],
-                series: MonitorSource.series(try reader.results(of: stored.id, limit: 100)),
-                now: Fixtures.now + .seconds(3_600), isLive: false)
+            let target = try firstTarget(path, now: Fixtures.now + .seconds(3_600))
             #expect(target.state == "unknown")
             #expect(target.lastKnownState == "up")
         }
@@ -152,12 +156,7 @@ import Wire
     @Test(arguments: [(seconds: 5, state: "up"), (seconds: 3_600, state: "unknown")])
     func resultsOfTheFutureAreUnknown(clockSetBack: (seconds: Int, state: String)) throws {
         try Self.withDatabase { path in
-            let reader = try StoreReader(path: path)
-            let stored = try #require(try reader.targets().first)
-            let target = StatusReport.Target(
-                MonitorSource.subject(stored), verdict: try reader.verdicts()[stored.id],
-                series: MonitorSource.series(try reader.results(of: stored.id, limit: 100)),
-                now: Fixtures.now - .seconds(10 + clockSetBack.seconds), isLive: false)
+            let target = try firstTarget(path, now: Fixtures.now - .seconds(10 + clockSetBack.seconds))
             #expect(target.state == clockSetBack.state)
             #expect(target.lastKnownState == (clockSetBack.state == "up" ? nil : "up"))
         }
