@@ -130,6 +130,12 @@ extension TCPConnection {
         sides[sender].flags.insert(.hasGap)
     }
 
+    /// How many segments of a side may wait: few where nobody was heard who could acknowledge them.
+    @inline(always)
+    private mutating func mostWaiting(_ sender: Int) -> Int {
+        sides[1 &- sender].has(.isSeen) ? SegmentPool.queueLimit : TCPConnection.unansweredLimit
+    }
+
     /// Keeps a new segment until it is acknowledged.
     @inline(always)
     private mutating func append(
@@ -145,8 +151,7 @@ extension TCPConnection {
         }
         let record = SegmentRecord(
             start: input.sequence, end: end, timestamp: input.timestampValue, time: input.time, flags: recordFlags)
-        let limit = sides[peer].has(.isSeen) ? SegmentPool.queueLimit : TCPConnection.unansweredLimit
-        if !pool.append(record, to: &sides[sender].queue, limit: limit) {
+        if !pool.append(record, to: &sides[sender].queue, limit: mostWaiting(sender)) {
             findings.counters.reject(.noRoom)
         }
     }
@@ -230,7 +235,7 @@ extension TCPConnection {
         let record = SegmentRecord(
             start: input.sequence, end: known, timestamp: input.timestampValue, time: input.time,
             flags: SegmentRecord.retransmitted)
-        return pool.insert(record, into: &sides[sender].queue, limit: SegmentPool.queueLimit)
+        return pool.insert(record, into: &sides[sender].queue, limit: mostWaiting(sender))
     }
 
     /// Lets the gap begin with its first byte that was not seen; ends it where there is none.

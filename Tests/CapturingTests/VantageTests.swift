@@ -44,6 +44,22 @@ extension PacketBuilder {
         }
     }
 
+    /// A side that nobody answers could otherwise take the memory of the others.
+    @Test func lateSegmentsThatNobodyCanAcknowledgeTakeNoMoreRoomThanOthers() {
+        var builder = PacketBuilder()
+        builder.send((0..<100).map { 2 * $0 }, at: 60)
+        builder.send((0..<100).map { 2 * $0 + 1 }, at: 120)
+        var engine = CaptureEngine(
+            link: .ethernet, attribution: AttributionTable(), limits: EngineLimits(), keepsSamples: true)
+        for record in builder.records {
+            engine.process(
+                time: record.time.nanoseconds, wireLength: record.wireLength, record: record.bytes.span.bytes)
+        }
+        engine.flush()
+        let chunks = engine.pool.chunksInUse
+        #expect(chunks <= 2)
+    }
+
     @Test func segmentsThatChangedPlacesAreNeitherLostNorSentAgain() throws {
         var builder = PacketBuilder.opened()
         builder.send([0, 4, 2, 1, 3], at: 60)
