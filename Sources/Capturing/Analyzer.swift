@@ -33,7 +33,7 @@ public enum Analyzer {
         unsafe engine.initialize(
             to: CaptureEngine(
                 link: link.layer, attribution: attribution, limits: limits, keepsSamples: onSample != nil,
-                makesFigures: true))
+                makesFigures: true, hash: .forFiles))
         defer {
             unsafe engine.deinitialize(count: 1)
             unsafe engine.deallocate()

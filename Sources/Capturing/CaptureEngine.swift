@@ -57,10 +57,10 @@ struct CaptureEngine: ~Copyable {
     let batchThreshold: UInt64
     var flows: FlowTable
     var pool: SegmentPool
-    var duplicates = DuplicateFilter()
+    var duplicates: DuplicateFilter
     var transactions: TransactionTable
     var streams = DNSStreamTable()
-    var names = NameTable()
+    var names: NameTable
     var tls = TLSTable()
     var quic = QUICTable()
     var hellos = HelloTable()
@@ -73,7 +73,7 @@ struct CaptureEngine: ~Copyable {
     var findings = TCPFindings()
     var samples: [EngineSample] = []
     var figures = FigureCollector()
-    let hash = KeyedHash()
+    let hash: KeyedHash
     /// Which flows are measured; all of them unless the capture cannot keep up.
     private(set) var sampling = FlowSampling()
 
@@ -91,14 +91,17 @@ struct CaptureEngine: ~Copyable {
 
     init(
         link: LinkLayer, attribution: AttributionTable, limits: EngineLimits, keepsSamples: Bool,
-        makesFigures: Bool = false
+        makesFigures: Bool = false, hash: KeyedHash = KeyedHash()
     ) {
+        self.hash = hash
         dissector = PacketDissector(link: link)
         self.attribution = attribution
         self.keepsSamples = keepsSamples
         self.makesFigures = makesFigures
         batchThreshold = limits.batchThreshold
-        flows = FlowTable(maxFlows: limits.maxFlows)
+        flows = FlowTable(maxFlows: limits.maxFlows, hash: hash)
+        duplicates = DuplicateFilter(hash: hash)
+        names = NameTable(hash: hash)
         pool = SegmentPool(chunks: flows.capacity * 15 / 8)
         transactions = TransactionTable(count: limits.transactions, limit: limits.replyLimit)
         if keepsSamples { samples.reserveCapacity(1_024) }

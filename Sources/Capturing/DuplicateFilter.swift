@@ -30,7 +30,9 @@ struct DuplicateFilter: ~Copyable {
     private static var queueWindow: Int64 { 50_000_000 }
 
     private var lines: FixedTable<Line> = FixedTable(zeroed: DuplicateFilter.size)
-    private let hash = KeyedHash()
+    private let hash: KeyedHash
+
+    init(hash: KeyedHash) { self.hash = hash }
 
     /// A keyed hash of everything that tells one segment of a flow (by its key's hash) from another: the words of its
     /// header, and what its options and length come to.

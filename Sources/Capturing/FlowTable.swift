@@ -31,11 +31,11 @@ struct FlowTable: ~Copyable {
     let openingCapacity: Int
     private(set) var entries: FixedTable<TCPConnection>
     private var buckets: FlowIndex
-    private let hash = KeyedHash()
+    private let hash: KeyedHash
     private var free: UInt32 = 0
     private var fresh = 0
     /// A generator of places to look at when one must go; never 0.
-    private var dice = UInt64.random(in: 1 ... .max)
+    private var dice: UInt64
     private var openingCount = 0
     private var establishedCount = 0
     /// Opening entries in order of creation (index + 1, and generation); entries that moved on are passed over.
@@ -45,7 +45,9 @@ struct FlowTable: ~Copyable {
     private(set) var counters = FlowTableCounters()
 
     /// Room for `maxFlows` established connections (clamped to 64...4,194,304) and an eighth more opening ones.
-    init(maxFlows: Int) {
+    init(maxFlows: Int, hash: KeyedHash = KeyedHash()) {
+        self.hash = hash
+        dice = hash.nameSeed | 1
         capacity = min(max(maxFlows, 64), 1 << 22)
         openingCapacity = max(capacity / 8, 64)
         entries = FixedTable(zeroed: capacity + openingCapacity)

@@ -90,8 +90,10 @@ struct NameTable: ~Copyable {
     private var addresses: FixedTable<Address> = FixedTable(zeroed: NameTable.addressCount)
     /// Empty until there is a name, since many captures hold none.
     private var texts: [String] = []
-    private let hash = KeyedHash()
+    private let hash: KeyedHash
     private(set) var isEmpty = true
+
+    init(hash: KeyedHash = KeyedHash()) { self.hash = hash }
 
     /// The slot of a name. `text` is asked for only where the name is new, `service` likewise. Without `keepsOthers`
     /// the text of a name that belongs to no configured service is not kept.

@@ -224,13 +224,40 @@ extension PacketBuilder {
                 }
             }
         }
+        let report = try analyze(builder, maxFlows: 64, times: 1)[0]
+        #expect(report.counters.evictedFlows > 100)
+        #expect(report.flows == 200)
+    }
+
+    /// Which connections have no room is the same each time: two readings of a file may not give two answers.
+    @Test func aFileGivesOneAnswerWhereATableOverflows() throws {
+        var builder = PacketBuilder()
+        for step in 0..<20_000 {
+            var parties = Endpoints.ipv4
+            parties.clientPort = UInt16(30_000 + step * step % 509)
+            let sequence = UInt32(1_001 + 10 * (step / 200))
+            if step * 31 % 127 < 63 {
+                builder.tcp(
+                    Double(step), fromClient: true, .ack, seq: sequence, ack: 5001, payload: 10, endpoints: parties)
+            } else {
+                builder.tcp(
+                    Double(step), fromClient: false, .ack, seq: 5001, ack: sequence + 10, endpoints: parties)
+            }
+        }
+        let reports = try analyze(builder, maxFlows: 64, times: 4)
+        #expect(reports[0].counters.evictedFlows > 100)
+        #expect((reports[0].kinds.first?.count ?? 0) > 100)
+        #expect(Set(reports).count == 1)
+    }
+
+    private func analyze(_ builder: PacketBuilder, maxFlows: Int, times: Int) throws -> [AnalysisReport] {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).pcap")
         try Data(builder.file()).write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         var limits = EngineLimits()
-        limits.maxFlows = 64
-        let report = try Analyzer.run(file: file.path, attribution: AttributionTable(), limits: limits)
-        #expect(report.counters.evictedFlows > 100)
-        #expect(report.flows == 200)
+        limits.maxFlows = maxFlows
+        return try (0..<times).map { _ in
+            try Analyzer.run(file: file.path, attribution: AttributionTable(), limits: limits)
+        }
     }
 }
