@@ -233,14 +233,14 @@ extension TCPConnection {
                 findings: &findings)
             return
         }
-        let echo = input.timestampEcho
-        if echo != 0, copies.firstTimestamp != copies.lastTimestamp,
-            echo == copies.firstTimestamp || echo == copies.lastTimestamp
+        // The echo of the first tells nothing: its answer may have been lost before it came here, and what is repeated
+        // for the second copy, or after a second of silence, echoes the first again (RFC 7323, 4.3; Linux does).
+        if input.timestampEcho == copies.lastTimestamp, copies.firstTimestamp != copies.lastTimestamp,
+            copies.lastTimestamp != 0
         {
-            let isFirst = echo == copies.firstTimestamp
             sample(
-                kind, towards: peer, method: .timestamp, rtt: input.time &- (isFirst ? copies.first : copies.last),
-                notes: isFirst ? .spurious : [], requester: requester, findings: &findings)
+                kind, towards: peer, method: .timestamp, rtt: input.time &- copies.last, requester: requester,
+                findings: &findings)
             return
         }
         findings.counters.reject(.ambiguous)

@@ -94,6 +94,24 @@ import Wire
         }
     }
 
+    /// The first SYN-ACK was lost before it came by; the one for the second SYN echoes the first SYN as well, and the
+    /// acknowledgement of the repeated SYN-ACK the first SYN-ACK.
+    @Test func anEchoOfTheFirstSynMayBeThatOfALostAnswer() throws {
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1000, ts: (100, 0))
+        builder.tcp(1000, fromClient: true, .syn, seq: 1000, ts: (1100, 0))
+        builder.tcp(1030, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: (9000, 100))
+        builder.tcp(2060, fromClient: false, [.syn, .ack], seq: 5000, ack: 1001, ts: (10_030, 100))
+        builder.tcp(2080, fromClient: true, .ack, seq: 1001, ack: 5001, ts: (2180, 9000))
+        let analysis = try Analysis(builder)
+        #expect(
+            analysis.lines == [
+                "tcp_handshake server syn ambiguous [bounds_us=30000..1030000]",
+                "tcp_handshake client syn ambiguous [bounds_us=20000..1050000]",
+            ])
+        #expect(analysis.report.rejected["ambiguous"] == 2)
+    }
+
     @Test func repeatedSynAckLeavesTheServerHalfValid() throws {
         var builder = PacketBuilder()
         builder.tcp(0, fromClient: true, .syn, seq: 1000)
