@@ -7,6 +7,8 @@ public import Model
 public struct PassiveFigures: Hashable, Sendable {
     /// Where the figures really begin: earlier than asked for where only whole hours are left.
     public var since: WallTime
+    /// Where they really end: later than asked for where only whole hours are left.
+    public var until: WallTime
     public var cells: [PassiveKey: PassiveCell]
 }
 
@@ -35,7 +37,7 @@ extension StoreReader {
                 cell.serviceSources = sources
                 named[key, default: PassiveCell()].merge(cell)
             }
-            return PassiveFigures(since: plan.start, cells: named)
+            return PassiveFigures(since: plan.start, until: plan.end, cells: named)
         }
     }
 
@@ -84,6 +86,7 @@ extension StoreReader {
 /// Which hours (seconds) and which spans of single intervals (µs) make up a window.
 struct PassivePlan {
     var start: WallTime
+    var end: WallTime
     var hours: [Range<Int64>] = []
     var spans: [Range<Int64>] = []
 
@@ -93,26 +96,30 @@ struct PassivePlan {
         let rollUps = try PassivePlan.hours(db, "SELECT min(hour_s), max(hour_s) FROM passive_hour_rows")
         let pending = Set(try RollUp.pending(db))
         start = since
+        end = until
         guard let first = [rows, rollUps].compactMap({ $0?.lowerBound }).min(),
             let last = [rows, rollUps].compactMap({ $0?.upperBound }).max()
         else { return }
         let from = Slot.floored(since.nanoseconds, by: 1000)
         let to = Slot.floored(until.nanoseconds, by: 1000)
         var hour = max(Hour.start(of: since), first)
-        let end = min(Hour.start(of: until), last)
-        while hour <= end {
+        let lastHour = min(Hour.start(of: until), last)
+        while hour <= lastHour {
             let next = hour + Hour.seconds
+            defer { hour = next }
             let isWhole = hour * 1_000_000 >= from && next * 1_000_000 <= to
             let hasRows = rows.map { next > $0.lowerBound } ?? false
             let lower = max(from, hour * 1_000_000)
             let upper = min(to, next * 1_000_000)
+            // A window that ends on the hour has no part in the hour that begins there.
+            guard lower < upper else { continue }
             if !pending.contains(hour) && (isWhole || !hasRows) {
                 start = min(start, WallTime(seconds: hour))
+                end = max(end, WallTime(seconds: next))
                 PassivePlan.append(hour..<next, to: &hours)
-            } else if lower < upper {
+            } else {
                 PassivePlan.append(lower..<upper, to: &spans)
             }
-            hour = next
         }
     }
 

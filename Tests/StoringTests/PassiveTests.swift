@@ -58,6 +58,12 @@ import Testing
         }
         let old = try reader.passive(since: noon + .seconds(1800), until: noon + .seconds(7200))
         #expect(old.since == noon && old.cells[web]?.histogram.count == 720)
+        // An end on the hour takes in nothing of the next hour; one within an hour takes it in, and says so.
+        let first = try reader.passive(since: noon, until: noon + .seconds(3_600))
+        #expect(first.cells[web]?.histogram.count == 360 && first.until == noon + .seconds(3_600))
+        let part = try reader.passive(since: noon, until: noon + .seconds(3_601))
+        #expect(part.cells[web]?.histogram.count == 720 && part.until == noon + .seconds(7_200))
+        #expect(try reader.passive(since: noon, until: noon).cells.isEmpty)
         store.close()
     }
 

@@ -73,7 +73,8 @@ struct FlowsVerb: ParsableCommand {
             let captures = try reader.captures()
             let losses = try reader.captureLosses(since: resolved.since, until: resolved.until)
             return FlowsReport(
-                generated: source.now, since: min(passive.since, resolved.since), until: resolved.until,
+                generated: source.now, since: min(passive.since, resolved.since),
+                until: max(passive.until, resolved.until),
                 by: by.grouping,
                 cells: passive.cells.map { ($0.key, $0.value) },
                 capture: captures.map { StatusReport.Capture(source: $0.source, counters: $0.counters) },
