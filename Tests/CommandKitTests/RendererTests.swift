@@ -114,6 +114,17 @@ import Testing
         #expect(!lines.contains { $0.contains("flows now") })
     }
 
+    /// Tables give up columns on a narrow terminal; the lines above them are cut.
+    @Test(arguments: [40, 60]) func headingsKeepToTheWidth(width: Int) throws {
+        var history = Fixtures.history
+        history.gaps = [
+            MonitorEvent(kind: .gap, start: Fixtures.now - .seconds(60), end: Fixtures.now, text: "not measured")
+        ]
+        let lines = HistoryRenderer(palette: .plain, width: width, clock: Fixtures.clock).lines(history).prefix(2)
+        let flows = FlowsRenderer(palette: .plain, width: width, clock: Fixtures.clock).lines(FlowsFixture.report)
+        for line in lines + flows.prefix(1) { #expect(DisplayWidth.of(line) <= width, "\(line)") }
+    }
+
     @Test func flows() throws {
         let report = FlowsFixture.report
         let renderer = FlowsRenderer(palette: .plain, width: nil, clock: Fixtures.clock)

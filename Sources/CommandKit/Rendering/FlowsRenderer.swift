@@ -13,9 +13,10 @@ struct FlowsRenderer {
     func lines(_ report: FlowsReport) -> [String] {
         var lines: [String] = []
         if let since = report.since, let until = report.until, since < until {
-            lines.append(
+            let heading =
                 "\(clock.full(since.time)) to \(clock.full(until.time)) \(clock.zoneText) "
-                    + "(\(Figures.span(seconds: (until.time - since.time).inSeconds))), by \(report.by.rawValue)")
+                + "(\(Figures.span(seconds: (until.time - since.time).inSeconds))), by \(report.by.rawValue)"
+            lines.append(width.map { DisplayWidth.cut(heading, to: $0) } ?? heading)
         }
         for capture in report.capture { lines += self.capture(capture) }
         for losses in report.losses { lines += self.losses(losses) }

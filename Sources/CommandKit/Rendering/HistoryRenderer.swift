@@ -44,11 +44,10 @@ struct HistoryRenderer {
 
     func lines(_ series: HistorySeries) -> [String] {
         let probe = series.probe.map { " \($0)" } ?? ""
-        var lines = [
-            HostileText.line(
-                "\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone)), a row each "
-                    + "\(Figures.span(seconds: series.step.inSeconds)), from \(series.level) data")
-        ]
+        let heading = HostileText.line(
+            "\(series.target)\(probe), \(series.range.text(timeZone: clock.timeZone)), a row each "
+                + "\(Figures.span(seconds: series.step.inSeconds)), from \(series.level) data")
+        var lines = [cut(heading)]
         lines += gapLines(series.gaps)
         let titles = ["sent", "lost", "unknown", "loss", "min", "p50", "p95", "p99", "max", "jitter", "not measured"]
         let hasGaps = series.rows.contains { $0.gap > .zero }
@@ -112,11 +111,13 @@ struct HistoryRenderer {
         ])
     }
 
+    private func cut(_ text: String) -> String { width.map { DisplayWidth.cut(text, to: $0) } ?? text }
+
     private func gapLines(_ gaps: [MonitorEvent]) -> [String] {
         var lines = gaps.prefix(5).map { gap in
             let end = gap.end.map { " to \(clock.full($0))" } ?? ""
             return palette.paint(
-                HostileText.line("unknown from \(clock.full(gap.start))\(end): \(gap.text)"), .magenta)
+                cut(HostileText.line("unknown from \(clock.full(gap.start))\(end): \(gap.text)")), .magenta)
         }
         if gaps.count > 5 { lines.append("and \(gaps.count - 5) more gaps") }
         return lines
