@@ -36,7 +36,10 @@ struct HistoryPlan {
             let isDaily = request.step >= 86_400_000_000_000
             self.request = isDaily ? request.aligned(to: .hours) : request.aligned(to: .days)
         }
-        self.request.reachesEnd = try Meta.integer(db, .lastAlive).map { request.until.nanoseconds >= $0 } ?? false
+        // Where the clock was set back, results lie behind the last sign of life.
+        let newest = try HotRow.newestSlot(db, upTo: .max).map { Slot.time(slot: $0, offset: 0) } ?? .earliest
+        self.request.reachesEnd =
+            try Meta.integer(db, .lastAlive).map { request.until.nanoseconds >= $0 && newest < request.until } ?? false
         // Bounded by what is stored: a window may reach over centuries.
         guard let stored = try HistoryPlan.stored(db, series) else { return }
         let from = max(self.request.since.seconds, stored.lowerBound)

@@ -56,12 +56,29 @@ enum UnknownTime {
         if let created = try Meta.integer(db, .created) {
             spans.append(TimeSpan(start: .earliest, end: WallTime(nanoseconds: created)))
         }
-        if let alive = try Meta.integer(db, .lastAlive).map({ WallTime(nanoseconds: $0) }),
-            until - alive > UnknownTime.alive
-        {
+        if let alive = try measuredUntil(db), until - alive > UnknownTime.alive {
             spans.append(TimeSpan(start: alive, end: .latest))
         }
         return merged(spans, within: TimeSpan(start: since, end: until))
+    }
+
+    /// The monitor's last sign of life, or its newest result where that is later: the clock was set back since.
+    private static func measuredUntil(_ db: Database) throws -> WallTime? {
+        guard let alive = try Meta.integer(db, .lastAlive).map({ WallTime(nanoseconds: $0) }) else { return nil }
+        guard let slot = try HotRow.newestSlot(db, upTo: .max), Slot.time(slot: slot, offset: 0) > alive else {
+            return alive
+        }
+        // A damaged row may claim any time.
+        let seeds = Dictionary(
+            try SeriesRow.of(nil, db).map { ($0.id, $0.seed) }, uniquingKeysWith: { first, _ in first })
+        var newest = alive
+        let statement = try db.cachedStatement(
+            sql: "SELECT \(HotRow.columns), r.series FROM results AS r WHERE r.slot = ?")
+        try FastRows(statement, [slot]).each { row in
+            guard let seed = row.integer(9).flatMap({ seeds[$0] }), let hot = HotRow(row, seed: seed) else { return }
+            newest = max(newest, hot.time + .nanoseconds(1))
+        }
+        return newest
     }
 
     static func merged(_ spans: [TimeSpan], within window: TimeSpan) -> [TimeSpan] {

@@ -50,6 +50,29 @@ import Testing
         opened.store.close()
     }
 
+    @Test func resultsFromBeforeTheClockWasSetBackAreMeasured() throws {
+        let scratch = Scratch()
+        let clock = TestClock(noon)
+        let store = try scratch.open(clock: clock).store
+        store.sync(targets: [spec("gw")])
+        for minute in 0...30 {
+            clock.now = noon + .seconds(60 * minute)
+            store.append(round(at: clock.now, [ok(3)], sequence: UInt32(minute)))
+            store.flush()
+        }
+        // Two hours back: the last sign of life is earlier than the newest result.
+        clock.now = noon - .seconds(7_200)
+        store.append(round(at: clock.now, [ok(3)], sequence: 31))
+        store.flush()
+        let reader = try scratch.reader()
+        let until = noon + .seconds(1_800)
+        #expect(try reader.unknownTime(since: noon, until: until + .seconds(1)).isEmpty)
+        #expect(
+            try reader.unknownTime(since: noon, until: until + .seconds(600))
+                == [TimeSpan(start: until + .nanoseconds(1), end: until + .seconds(600))])
+        store.close()
+    }
+
     @Test func anyPrefixOfTheLogOpens() throws {
         let scratch = Scratch()
         let store = try scratch.open().store
