@@ -133,4 +133,11 @@ struct FigureRow: Hashable {
             db.cachedStatement(sql: "SELECT min(start_s) FROM \(level.table) WHERE series = ? AND start_s >= ?"),
             arguments: [series, from])?.integer(0)
     }
+
+    /// Where the newest row of a series begins, in seconds.
+    static func last(_ db: Database, _ level: Level, series: Int64) throws -> Int64? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT max(start_s) FROM \(level.table) WHERE series = ?"),
+            arguments: [series])?.integer(0)
+    }
 }

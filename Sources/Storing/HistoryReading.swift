@@ -42,7 +42,8 @@ extension StoreReader {
             let buckets = try reading.buckets(db)
             return History(
                 target: target, probe: name, level: reading.plan.level,
-                step: .nanoseconds(reading.plan.request.step), buckets: buckets, damaged: reading.raw.damaged)
+                step: .nanoseconds(reading.plan.request.step), buckets: buckets, unmeasured: reading.unmeasured,
+                damaged: reading.raw.damaged)
         }
     }
 }
@@ -52,6 +53,8 @@ struct HistoryReading {
     var series: [SeriesRow]
     var plan: HistoryPlan
     var raw = RawReading()
+    /// When nothing was measured of the probe, once the buckets are read.
+    private(set) var unmeasured: [TimeSpan] = []
     /// When nobody measured, where that is known already; else it is read.
     private let unknown: [TimeSpan]?
     /// What is not sealed yet, where it was read for all series at once, as one bucket.
@@ -79,7 +82,10 @@ struct HistoryReading {
         let unknown = try unknown ?? UnknownTime.spans(db, since: request.since, until: request.until)
         let window = TimeSpan(start: request.since, end: request.until)
         raw.damaged = UnknownTime.merged(raw.damaged, within: window)
-        HistoryReading.addGaps(UnknownTime.merged(unknown + raw.damaged, within: window), to: &buckets, request)
+        let isEmpty = raw.damaged.isEmpty && buckets.allSatisfy { $0.counts == OutcomeCounts() }
+        let own = try ProbeTime(db, series).unmeasured(within: window, isEmpty: isEmpty)
+        unmeasured = UnknownTime.merged(unknown + own, within: window)
+        HistoryReading.addGaps(UnknownTime.merged(unmeasured + raw.damaged, within: window), to: &buckets, request)
         return buckets
     }
 

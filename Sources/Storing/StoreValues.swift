@@ -155,6 +155,8 @@ public struct History: Hashable, Sendable {
     public var step: Duration
     /// Without holes: a bucket without results is there, with zeros.
     public var buckets: [HistoryBucket]
+    /// Time in which nobody measured, or the probe was not there; it counts as unknown in each bucket's `gap`.
+    public var unmeasured: [TimeSpan] = []
     /// Time whose stored figures are damaged; it counts as unknown in each bucket's `gap`.
     public var damaged: [TimeSpan] = []
 }
@@ -163,7 +165,8 @@ public struct History: Hashable, Sendable {
 public struct HistoryBucket: Hashable, Sendable {
     public var start: WallTime
     public var counts: OutcomeCounts
-    /// Time of the step in which the monitor did not measure: off, suspended, not yet installed.
+    /// Time of the step in which the monitor did not measure: off, suspended, not yet installed; or in which the probe was
+    /// not yet or no longer configured.
     public var gap: Duration
     public var minimum: Int64?
     public var p50: Int64?

@@ -22,16 +22,18 @@ public struct WindowTotals: Hashable, Sendable {
 }
 
 extension StoreReader {
-    /// Totals of every probe of every target from `since` to before `until`, from day rows where those serve; probes
-    /// without results in the window are left out.
+    /// Totals of every probe of every target from `since` to before `until`, from day rows where those serve. A probe
+    /// without results in the window is there while it is configured: that it was not measured is part of the truth.
     public func totals(since: WallTime, until: WallTime) throws(StoreError) -> WindowTotals {
         guard let request = HistoryRequest(edges: [since, until]) else { return WindowTotals() }
         return try read { db in
             var totals = WindowTotals()
             totals.unknown = try UnknownTime.spans(db, since: since, until: until)
-            let groups = Dictionary(grouping: try SeriesRow.of(nil, db)) {
+            let configured = try TargetProbe.configured(db)
+            var groups = Dictionary(grouping: try SeriesRow.of(nil, db)) {
                 TargetProbe(target: $0.key.target, probe: $0.key.probe)
             }
+            for name in configured { groups[name, default: []] += [] }
             // Shorter windows are read from single results anyway.
             let unsealed =
                 until - since > HistoryPlan.rawWindow
@@ -41,7 +43,9 @@ extension StoreReader {
                     db, series: series, request: request, unknown: totals.unknown, unsealed: unsealed)
                 guard let bucket = try reading.buckets(db).first else { continue }
                 totals.damaged += reading.raw.damaged
-                guard bucket.sent > 0 || bucket.unknown > 0 || !reading.raw.damaged.isEmpty else { continue }
+                guard
+                    bucket.counts != OutcomeCounts() || !reading.raw.damaged.isEmpty || configured.contains(name)
+                else { continue }
                 totals.lines.append(
                     WindowTotals.Line(
                         target: name.target, probe: name.probe, level: reading.plan.level, figures: bucket))
@@ -56,4 +60,15 @@ extension StoreReader {
 private struct TargetProbe: Hashable {
     var target: TargetID
     var probe: String
+
+    /// Those of the running or last config.
+    static func configured(_ db: Database) throws -> Set<TargetProbe> {
+        let rows = try Row.fetchAll(db, sql: "SELECT id, probes FROM targets WHERE active")
+        return Set(
+            rows.flatMap { row in
+                let target = row.text(0).flatMap { TargetID(rawValue: $0) }
+                let probes = StoredText.decoded([ProbeColumn].self, from: row.text(1)) ?? []
+                return target.map { target in probes.map { TargetProbe(target: target, probe: $0.id) } } ?? []
+            })
+    }
 }

@@ -91,7 +91,9 @@ private enum WindowReading {
         }
         let window = TimeSpan(start: request.since, end: request.until)
         found.damaged = UnknownTime.merged(reading.raw.damaged, within: window)
-        found.gap = UnknownTime.merged(unknown + found.damaged, within: window)
+        let isEmpty = found.counts == OutcomeCounts() && found.damaged.isEmpty
+        let own = try ProbeTime(db, series).unmeasured(within: window, isEmpty: isEmpty)
+        found.gap = UnknownTime.merged(unknown + own + found.damaged, within: window)
             .reduce(.zero) { $0 + window.overlap(with: $1) }
         return found
     }

@@ -162,6 +162,7 @@ import Testing
         store.record(MonitorEvent(kind: .gap, start: noon + .seconds(100), end: noon + .seconds(160), text: "x"))
         store.record(MonitorEvent(kind: .clockStep, start: noon, end: noon + .seconds(30), text: "x"))
         clock.now = noon + .seconds(300)
+        store.append(round(at: clock.now, [ok(1)]))
         store.flush()
         let history = try #require(
             try scratch.reader().history(

@@ -83,7 +83,8 @@ import Testing
         #expect(history.buckets.reduce(0) { $0 + $1.sent + $1.unknown } == UInt64(own.count))
         let totals = try reader.totals(since: noon + .seconds(100), until: noon + .seconds(55 * 3_600 + 100))
         let line = try #require(totals.lines.first)
-        #expect(totals.lines.count == 1 && line.figures.sent + line.figures.unknown == 55 * 360)
+        #expect(totals.lines.map(\.probe) == ["icmp", "tcp"])
+        #expect(line.figures.sent + line.figures.unknown == 55 * 360)
     }
 
     @Test func addressesAndTimeBeforeTheDatabaseAreTold() throws {

@@ -20,7 +20,7 @@ struct ReportPage {
         ]
         for group in report.groups {
             let caption = renderer.title(of: group.name, report) ?? "All targets"
-            lines += table(renderer.table(group.rows, report.objective), caption: caption)
+            lines += table(renderer.table(group.rows, of: report), caption: caption)
         }
         if let objective = report.objective { lines.append("<p>\(text(renderer.summary(objective, report.rows)))</p>") }
         lines += exclusions(renderer.exclusions(report, .plain))

@@ -12,7 +12,7 @@ struct ReportRenderer {
         var lines = [heading(report)]
         for group in report.groups {
             if let title = title(of: group.name, report) { lines += ["", HostileText.line(title)] }
-            lines += table(group.rows, report.objective).lines(width: width, palette: palette)
+            lines += table(group.rows, of: report).lines(width: width, palette: palette)
         }
         if let objective = report.objective { lines += ["", summary(objective, report.rows)] }
         return lines + exclusions(report, palette)
@@ -20,7 +20,7 @@ struct ReportRenderer {
 
     /// The range, and what the figures are from.
     func heading(_ report: Report) -> String {
-        let levels = Set(report.rows.map(\.level)).sorted().joined(separator: " and ")
+        let levels = Set(report.rows.filter { !$0.isEmpty }.map(\.level)).sorted().joined(separator: " and ")
         return report.range.text(timeZone: clock.timeZone)
             + (levels.isEmpty ? ": no result is stored" : ", from \(levels) data")
     }
@@ -30,11 +30,14 @@ struct ReportRenderer {
         report.by.map { by in group.map { "\(by) \($0)" } ?? "without \(by)" }
     }
 
-    func table(_ rows: [Report.Row], _ objective: ReportObjective?) -> Table {
+    func table(_ rows: [Report.Row], of report: Report) -> Table {
+        let objective = report.objective
+        let hasGaps = report.hasOwnGaps
         let titles = ["available", "sent", "lost", "unknown", "p50", "p95", "p99", "max"]
         let verdict = objective == nil ? [] : [TableColumn("objective")]
         var table = Table(
-            [TableColumn("target"), TableColumn("probe")] + titles.map { TableColumn($0, .trailing) } + verdict)
+            [TableColumn("target"), TableColumn("probe")]
+                + (titles + (hasGaps ? ["not measured"] : [])).map { TableColumn($0, .trailing) } + verdict)
         for row in rows {
             let figures = row.figures
             var cells = [
@@ -45,6 +48,10 @@ struct ReportRenderer {
                 TableCell(Figures.time(nanoseconds: figures.p99)),
                 TableCell(Figures.time(nanoseconds: figures.maximum)),
             ]
+            if hasGaps {
+                let gap = figures.gap > .zero ? Figures.span(seconds: figures.gap.inSeconds) : ""
+                cells.append(TableCell(gap, .magenta))
+            }
             if let objective {
                 let standing = objective.standing(of: row)
                 let colours: [ReportObjective.Standing: Palette.Colour] = [

@@ -65,7 +65,7 @@ struct ReportVerb: ParsableCommand {
         case .json: try console.json(renderer.json(report, generated: context.now()))
         case .html: try console.lines(ReportPage(clock: context.clock).lines(report, generated: context.now()))
         }
-        if report.rows.isEmpty { throw ExitCode(2) }
+        if report.rows.allSatisfy({ $0.isEmpty }) { throw ExitCode(2) }
     }
 
     /// Refuses a label that no target has: everything would be in one group without a name.
@@ -117,6 +117,8 @@ struct Report {
 
         /// 0...100; nil where nothing is known.
         var availability: Double? { figures.loss.map { (1 - $0) * 100 } }
+        /// Whether nothing is stored of the range.
+        var isEmpty: Bool { figures.sent == 0 && figures.unknown == 0 }
     }
 
     var range: TimeRange
@@ -157,6 +159,12 @@ struct Report {
                 b.group == nil ? 1 : 0, b.group ?? "", b.target, b.probe
             )
         }
+    }
+
+    /// Whether some row was measured for a shorter time than the monitor ran.
+    var hasOwnGaps: Bool {
+        let common = unknown.reduce(Duration.zero) { $0 + ($1.end - $1.start) }
+        return rows.contains { $0.figures.gap - common > .seconds(1) }
     }
 
     /// The rows by group, in their order; one group where nothing is grouped by.
