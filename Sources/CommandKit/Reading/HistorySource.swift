@@ -25,11 +25,7 @@ struct HistorySource {
     ) throws -> HistorySeries {
         let target = try TargetLookup.find(name, in: reader.targets(includingInactive: true))
         if let probe { try TargetLookup.check(probe: probe, of: target, in: reader) }
-        // The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise. A probe that has
-        // no result yet does not hide those of the ones before it.
-        let measured = try reader.measuredProbes(of: target.id)
-        let known = target.probes.filter { measured.contains($0.id) }
-        let chosen = probe ?? (known.first { $0.kind == .icmp } ?? known.first)?.id
+        let chosen = try probe ?? Self.probe(of: target, reader)
         var width = step
         if atLeastInterval, let interval = target.probes.first(where: { $0.id == chosen })?.interval {
             width = max(width, .seconds(interval.inSeconds.rounded(.up)))
@@ -45,7 +41,7 @@ struct HistorySource {
         // Rolled-up figures begin on a whole hour or day, and the answer says so.
         let range = TimeRange(
             unchecked: min(range.since, history.buckets.first?.start ?? range.since), until: range.until)
-        let unmeasured = try reader.unknownTime(since: range.since, until: range.until).map { span in
+        let unmeasured = history.unmeasured.map { span in
             MonitorEvent(kind: .gap, start: span.start, end: span.end, text: "not measured")
         }
         let damaged = history.damaged.map { span in
@@ -55,6 +51,14 @@ struct HistorySource {
         return HistorySeries(
             target: target.id.rawValue, probe: history.probe, range: range, step: step,
             level: history.level.rawValue, rows: history.buckets.map { Self.row($0) }, gaps: gaps)
+    }
+
+    /// The round-trip time of the network is ICMP's where there is one; `taut status` chooses likewise. A probe that has no
+    /// result yet does not hide those of the ones before it.
+    private static func probe(of target: StoredTarget, _ reader: StoreReader) throws -> String? {
+        let measured = try reader.measuredProbes(of: target.id)
+        let known = target.probes.filter { measured.contains($0.id) }
+        return (known.first { $0.kind == .icmp } ?? known.first)?.id
     }
 
     private static func row(_ bucket: HistoryBucket) -> HistoryRow {
