@@ -53,13 +53,29 @@ enum UnknownTime {
             else { continue }
             spans.append(TimeSpan(start: start, end: end))
         }
-        if let created = try Meta.integer(db, .created) {
-            spans.append(TimeSpan(start: .earliest, end: WallTime(nanoseconds: created)))
+        if let created = try Meta.integer(db, .created).map({ WallTime(nanoseconds: $0) }), since < created {
+            spans.append(TimeSpan(start: .earliest, end: try begin(db, created: created)))
         }
         if let alive = try measuredUntil(db), until - alive > UnknownTime.alive {
             spans.append(TimeSpan(start: alive, end: .latest))
         }
         return merged(spans, within: TimeSpan(start: since, end: until))
+    }
+
+    /// When the database was begun, or its oldest figures where they are wholly from before: the clock was ahead then.
+    private static func begin(_ db: Database, created: WallTime) throws -> WallTime {
+        var begin = created
+        func take(_ start: Int64?, lasting seconds: Int64) {
+            guard let start, WallTime(seconds: start.addingSaturated(seconds)) <= created else { return }
+            begin = min(begin, WallTime(seconds: start))
+        }
+        take(
+            try HotRow.oldestSlot(db).map { $0.multipliedReportingOverflow(by: Slot.seconds).partialValue },
+            lasting: Slot.seconds)
+        take(try PurgeLevel.chunks.oldest(db), lasting: 1)
+        take(try PurgeLevel.hours.oldest(db), lasting: FigureRow.Level.hours.seconds)
+        take(try PurgeLevel.days.oldest(db), lasting: FigureRow.Level.days.seconds)
+        return begin
     }
 
     /// The monitor's last sign of life, or its newest result where that is later: the clock was set back since.

@@ -67,6 +67,10 @@ import Testing
         let reader = try scratch.reader()
         let until = noon + .seconds(1_800)
         #expect(try reader.unknownTime(since: noon, until: until + .seconds(1)).isEmpty)
+        let back = noon - .seconds(7_200)
+        #expect(
+            try reader.unknownTime(since: back - .seconds(600), until: noon)
+                == [TimeSpan(start: back - .seconds(600), end: back)], "the database was begun later by the clock")
         #expect(
             try reader.unknownTime(since: noon, until: until + .seconds(600))
                 == [TimeSpan(start: until + .nanoseconds(1), end: until + .seconds(600))])
