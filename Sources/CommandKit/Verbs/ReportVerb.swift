@@ -161,10 +161,10 @@ struct Report {
         }
     }
 
-    /// Whether some row was measured for a shorter time than the monitor ran.
+    /// Whether some row was measured for a shorter time than the monitor ran, by more than the pause before a first result.
     var hasOwnGaps: Bool {
         let common = unknown.reduce(Duration.zero) { $0 + ($1.end - $1.start) }
-        return rows.contains { $0.figures.gap - common > .seconds(1) }
+        return rows.contains { $0.figures.gap - common > .seconds(60) }
     }
 
     /// The rows by group, in their order; one group where nothing is grouped by.
