@@ -82,21 +82,27 @@ extension CaptureEngine {
     // MARK: OpenVPN over TCP
 
     /// Looks at the first bytes of each direction of a connection whose opening was seen, and never again.
+    ///
+    /// The length before a packet may have been sent alone; the packet is then told by what it holds.
     mutating func takeOpening(_ index: Int, input: TCPInput, payload: RawSpan) {
         let isClient = input.sender == flows[index].client
         guard flows[index].has(.synSeen) else { return flows[index].flags.formUnion(.isPastOpening) }
         let expected =
             (isClient ? flows[index].handshake.clientISN : flows[index].handshake.serverISN) &+ 1
-        guard input.sequence == expected, isClient || flows[index].has(.answerSeen) else {
+        let prefix = UInt32(OpenVPNReset.streamLengthLength)
+        let hasLength = input.sequence == expected
+        guard hasLength || input.sequence == expected &+ prefix, isClient || flows[index].has(.answerSeen) else {
             // Not a SYN with data or a keepalive: the first bytes were missed.
             if isAfter(input.sequence, expected) { flows[index].flags.formUnion(.isPastOpening) }
             return
         }
         // The client's first bytes once more.
         if isClient, flows[index].has(.awaitsReset) { return }
+        if hasLength, input.payload == prefix, isClient || flows[index].has(.awaitsReset) { return }
         if !isClient { flows[index].flags.formUnion(.isPastOpening) }
         guard isClient != flows[index].has(.awaitsReset),
-            var handshake = reset(input, payload: payload), (handshake.role == .request) == isClient
+            var handshake = reset(input, payload: payload, hasLength: hasLength),
+            (handshake.role == .request) == isClient
         else { return flows[index].flags.formUnion(.isPastOpening) }
         handshake.flags.insert(.overTCP)
         let sender = input.sender
@@ -113,10 +119,10 @@ extension CaptureEngine {
     }
 
     /// A reset behind its length, alone in the segment: neither side has more to say before the other answers.
-    private func reset(_ input: TCPInput, payload: RawSpan) -> VPNHandshake? {
-        let prefix = OpenVPNReset.streamLengthLength
-        guard payload.byteCount > prefix else { return nil }
-        let length = Int(payload.bigEndian16(at: 0))
+    private func reset(_ input: TCPInput, payload: RawSpan, hasLength: Bool) -> VPNHandshake? {
+        let prefix = hasLength ? OpenVPNReset.streamLengthLength : 0
+        guard payload.byteCount > OpenVPNReset.streamLengthLength else { return nil }
+        let length = hasLength ? Int(payload.bigEndian16(at: 0)) : Int(input.payload)
         guard length &+ prefix == Int(input.payload),
             let reset = OpenVPNReset(payload.suffix(from: prefix), length: length, time: input.time)
         else { return nil }

@@ -128,6 +128,23 @@ import Wire
         #expect(try lines(stream(client: client, server: server, repeatsClient: true, parties: parties)) == expected)
     }
 
+    /// In two writes, and so in two segments; the packet is what is timed.
+    @Test(arguments: [OpenVPNWrapping.none, .tlsAuth, .tlsCrypt])
+    func overTCPTheLengthMayComeAlone(wrapping: OpenVPNWrapping) throws {
+        let client = reset(wrapping: wrapping, overTCP: true)
+        let server = reset(fromServer: true, wrapping: wrapping, overTCP: true)
+        var builder = PacketBuilder()
+        builder.tcp(0, fromClient: true, .syn, seq: 1_000)
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5_000, ack: 1_001)
+        builder.tcp(50, fromClient: true, seq: 1_001, ack: 5_001, content: client.prefix(2))
+        builder.tcp(60, fromClient: true, seq: 1_003, ack: 5_001, content: client.dropFirst(2))
+        builder.tcp(89, fromClient: false, seq: 5_001, ack: 1_001 + UInt32(client.count), content: server.prefix(2))
+        builder.tcp(90, fromClient: false, seq: 5_003, ack: 1_001 + UInt32(client.count), content: server.dropFirst(2))
+        let lines = try lines(builder)
+        #expect(lines.count == 1)
+        #expect(lines.first?.hasPrefix("openvpn server transaction 30.0 ") == true)
+    }
+
     @Test func overTCPAnythingElseIsNotOpenVPN() throws {
         let client = reset(overTCP: true)
         let server = reset(fromServer: true, overTCP: true)
