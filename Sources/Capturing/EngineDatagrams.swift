@@ -131,6 +131,7 @@ extension CaptureEngine {
         switch transactions.request(transaction) {
         case .duplicate: duplicatePackets &+= 1
         case .late(let old): reportTimeout(old)
+        case .following: findings.counters.reject(.unseen)
         case .new, .again, .part: break
         }
     }
@@ -138,9 +139,12 @@ extension CaptureEngine {
     /// Matches a reply; true where it ended a request with a time. `transaction` is as its request would have been.
     @discardableResult
     mutating func takeReply(_ transaction: Transaction, at time: Int64, reply: TransactionReply) -> Bool {
-        switch transactions.reply(transaction.fingerprint, at: time, part: reply.part, all: reply.allParts) {
+        let match = transactions.reply(
+            transaction.fingerprint, at: time, part: reply.part, all: reply.allParts, rejection: reply.rejection)
+        switch match {
         case .duplicate: duplicatePackets &+= 1
         case .part: break
+        case .letGo: findings.counters.reject(.noRoom)
         case .orphan:
             guard reply.isTold else { return false }
             emit(transaction, outcome: .orphan, time: time, rtt: -1, reply: reply)
@@ -164,6 +168,8 @@ extension CaptureEngine {
     }
 
     mutating func reportTimeout(_ request: Transaction) {
+        // Parts of its reply have come by, and nobody asked again: the others were missed here.
+        if request.replyParts != 0, request.retries == 0 { return findings.counters.reject(.unseen) }
         if request.kind == .tls { return emitTLS(request, outcome: .timeout, time: request.last, rtt: -1) }
         emit(
             request, outcome: request.kind == .echo ? .unanswered : .timeout, time: request.last, rtt: -1,

@@ -66,6 +66,7 @@ extension CaptureEngine {
         transaction.kind = handshake.kind
         transaction.flags = handshake.flags
         transaction.exchange = handshake.exchange
+        transaction.identifier = isRequest ? handshake.digest : 0
         transaction.requestParts = handshake.requestPart
         transaction.clientPort = isRequest ? sourcePort : destinationPort
         transaction.serverPort = isRequest ? destinationPort : sourcePort

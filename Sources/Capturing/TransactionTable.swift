@@ -73,13 +73,17 @@ struct Transaction: BitwiseCopyable {
     /// The type of an IKE exchange; 0 for everything else.
     var exchange: UInt8 = 0
     var cause = FailureCause.none
-    /// Of a DNS message.
+    /// Of a DNS message. Of IKE, where another request may follow under the same number, a digest.
     var identifier: UInt16 = 0
+    /// The same of the request that was answered before under the same number; 0: none.
+    var priorIdentifier: UInt16 = 0
     /// Parts of the request and of the reply that were seen, a bit each; 0 for what is not sent in parts.
     var requestParts: UInt32 = 0
     var replyParts: UInt32 = 0
     /// Of a ClientHello: `SampleNotes` and service, known when it is whole.
     var notes: UInt16 = 0
+    /// What stood in place of an answer to the request before, of IKE; 0: nothing.
+    var rejection: UInt16 = 0
     var service: UInt32 = 0
     /// The connection of a ClientHello, to tell at the end whether its answer could have been seen.
     var flow: UInt32 = 0
@@ -104,6 +108,8 @@ enum TransactionMatch {
     case orphan
     /// One part of a reply of which others are still to come.
     case part
+    /// Of no request that is kept, but some that might be meant had to give way.
+    case letGo
 }
 
 /// What a request was found to be.
@@ -117,6 +123,8 @@ enum RequestMatch {
     case part
     /// New, in the place of one that had waited too long and was not told of yet.
     case late(Transaction)
+    /// New, and the sender must have had an answer to the one before it that was not seen.
+    case following
 }
 
 /// A set-associative table: eight places a request, the oldest gives way (counted where it still waited).
@@ -124,6 +132,9 @@ struct TransactionTable: ~Copyable {
     private static var ways: Int { 8 }
     /// Nanoseconds within which the same request again is a copy made on the way: no sender repeats itself so soon.
     private static var copyWindow: Int64 { 20_000_000 }
+    /// Nanoseconds after which a part of a request is of its repetition; they are sent at once, and again after 500 ms
+    /// and more.
+    private static var partWindow: Int64 { 250_000_000 }
     /// Nanoseconds after which an echo request is none of those sent before under the same numbers.
     private static var roundWindow: Int64 { 5_000_000_000 }
 
@@ -134,6 +145,8 @@ struct TransactionTable: ~Copyable {
     private var isUntouched = true
     /// Requests that gave way while they waited, unreported.
     private(set) var evicted: UInt64 = 0
+    /// When one last gave way in each set, in nanoseconds; 0: never.
+    private var evictions: FixedTable<Int64>
     /// Nanoseconds that a reply is waited for.
     let limit: Int64
 
@@ -142,6 +155,7 @@ struct TransactionTable: ~Copyable {
         var sets = 16
         while sets * TransactionTable.ways < count { sets *= 2 }
         entries = FixedTable(zeroed: sets * TransactionTable.ways)
+        evictions = FixedTable(zeroed: sets)
         setMask = sets - 1
         self.limit = limit
     }
@@ -161,16 +175,17 @@ struct TransactionTable: ~Copyable {
         isUntouched = false
         for way in base..<base + TransactionTable.ways {
             if entries[way].fingerprint == transaction.fingerprint, entries[way].state != Transaction.State.free {
-                guard entries[way].state == Transaction.State.waiting else {
-                    // The answer may be quicker than the copy. IKE asks again under the same number with the cookie that
-                    // the answer held (RFC 7296, 2.6).
-                    if transaction.kind == .dns || transaction.kind == .echo,
-                        entries[way].state == Transaction.State.answered, isCopy(way, transaction)
-                    {
-                        return .duplicate
-                    }
-                    entries[way] = transaction
-                    return .new
+                // The answer, or an error, may be quicker than the copy.
+                if transaction.kind != .tls,
+                    entries[way].state != Transaction.State.waiting || isOther(way, transaction),
+                    isCopy(way, transaction), isKnown(way, transaction)
+                {
+                    return .duplicate
+                }
+                guard entries[way].state == Transaction.State.waiting else { return follow(way, transaction) }
+                if isOther(way, transaction) {
+                    _ = follow(way, transaction)
+                    return .following
                 }
                 if isLate(entries[way], at: transaction.first) { return replace(way, transaction) }
                 if hasGoneRound(way, transaction) {
@@ -192,11 +207,36 @@ struct TransactionTable: ~Copyable {
         guard old.state == Transaction.State.waiting else { return .new }
         if isLate(old, at: transaction.first) { return .late(old) }
         evicted &+= 1
+        evictions[place / TransactionTable.ways] = max(transaction.first, 1)
+        return .new
+    }
+
+    /// Whether this is not the request of the entry, for all that it has the same number: IKE asks again with the cookie,
+    /// or the group, that the answer held (RFC 7296, 1.2 and 2.6).
+    private func isOther(_ way: Int, _ transaction: Transaction) -> Bool {
+        entries[way].identifier != transaction.identifier
+    }
+
+    /// Whether it is the entry's request or the one before that.
+    private func isKnown(_ way: Int, _ transaction: Transaction) -> Bool {
+        !isOther(way, transaction) || entries[way].priorIdentifier == transaction.identifier
+    }
+
+    /// Puts a new request in the place of one under the same number.
+    private mutating func follow(_ way: Int, _ transaction: Transaction) -> RequestMatch {
+        let prior = entries[way]
+        entries[way] = transaction
+        if isOther(way, prior) {
+            entries[way].priorIdentifier = prior.identifier
+            entries[way].rejection = prior.rejection
+        }
         return .new
     }
 
     private mutating func repeatRequest(_ way: Int, _ transaction: Transaction) -> RequestMatch {
-        if transaction.requestParts != 0, entries[way].requestParts & transaction.requestParts == 0 {
+        if transaction.requestParts != 0, entries[way].requestParts & transaction.requestParts == 0,
+            transaction.first &- entries[way].last < TransactionTable.partWindow
+        {
             entries[way].requestParts |= transaction.requestParts
             return .part
         }
@@ -230,14 +270,28 @@ struct TransactionTable: ~Copyable {
     private func isLate(_ entry: Transaction, at now: Int64) -> Bool { now &- entry.first > limit }
 
     /// Matches a reply. One that comes in parts is complete when each bit of `all` has been seen in a `part`.
-    mutating func reply(_ fingerprint: UInt64, at time: Int64, part: UInt32 = 0, all: UInt32 = 0) -> TransactionMatch {
-        guard let way = find(fingerprint) else { return .orphan }
+    ///
+    /// `rejection` is what stands in place of an answer, of IKE. A copy of that which the request before this one was
+    /// answered with may come when this one waits already.
+    mutating func reply(
+        _ fingerprint: UInt64, at time: Int64, part: UInt32 = 0, all: UInt32 = 0, rejection: UInt16 = 0
+    ) -> TransactionMatch {
+        guard let way = find(fingerprint) else {
+            let eviction = evictions[base(fingerprint) / TransactionTable.ways]
+            return eviction != 0 && time &- eviction <= limit ? .letGo : .orphan
+        }
         if entries[way].state == Transaction.State.answered { return .duplicate }
+        if rejection != 0, rejection == entries[way].rejection, entries[way].priorIdentifier != 0,
+            time &- entries[way].first < TransactionTable.copyWindow
+        {
+            return .duplicate
+        }
         if all != 0 {
             entries[way].replyParts |= part
             guard entries[way].replyParts & all == all else { return .part }
         }
         entries[way].state = Transaction.State.answered
+        entries[way].rejection = rejection
         return .answered(entries[way])
     }
 

@@ -24,6 +24,8 @@ struct VPNHandshake {
     var number: UInt64 = 0
     var flags: Transaction.Flags = []
     var exchange: UInt8 = 0
+    /// What tells a request from another that may follow under the same number; 0 where none may.
+    var digest: UInt16 = 0
     var reply = TransactionReply()
     /// The bit of this part of a request; 0 for a whole one.
     var requestPart: UInt32 = 0
@@ -123,8 +125,9 @@ struct VPNHandshake {
         // Both sides count their requests from 0, so who asks belongs to the key.
         let initiatorAsks = message.isFromInitiator != isResponse
         number = UInt64(message.messageID) | (initiatorAsks ? 1 &<< 32 : 0)
-        if isResponse, exchange == IKEExchange.initialize || exchange == IKEExchange.sessionResume {
-            reply.rejection = message.rejection
+        if exchange == IKEExchange.initialize || exchange == IKEExchange.sessionResume {
+            if isResponse { reply.rejection = message.rejection }
+            digest = VPNHandshake.digest(bytes)
         }
         let (asker, answerer) = isResponse ? (destinationPort, sourcePort) : (sourcePort, destinationPort)
         let isOwn = { (port: UInt16) in port == IKEMessage.port || port == IKEMessage.translationPort }
@@ -132,6 +135,13 @@ struct VPNHandshake {
         let isClientAsking = isOwn(asker) == isOwn(answerer) ? initiatorAsks : isOwn(answerer)
         if !isClientAsking { flags = .isReversed }
         if let fragment = message.fragment { take(fragment, isResponse: isResponse) }
+    }
+
+    /// Never 0.
+    private static func digest(_ bytes: RawSpan) -> UInt16 {
+        var sum: UInt32 = 0
+        for offset in 0..<bytes.byteCount { sum = sum &* 31 &+ UInt32(bytes.byte(at: offset)) }
+        return max(UInt16(truncatingIfNeeded: sum ^ sum &>> 16), 1)
     }
 
     /// More parts than there are bits are not told apart: of such a reply, the last is its end.
