@@ -115,6 +115,7 @@ extension CaptureEngine {
         let side = flows[index].sides[sender]
         guard side.has(.isKnown), isAfter(side.nextSequence, sequence), !isAfter(side.highestAcknowledged, sequence)
         else { return false }
+        if isCopy(of: packet, about: flows.hashed(key), sequence: sequence, cause: cause) { return true }
         let parties = parties(of: index)
         var sample = EngineSample(
             time: packet.time, kind: .tcpData, side: flows[index].side(towards: 1 &- sender), method: .seq, rtt: -1,
@@ -123,6 +124,21 @@ extension CaptureEngine {
             interface: parties.interface, service: parties.service)
         sample.detail.cause = cause
         emit(sample, parties: parties, failures: 1)
+        return true
+    }
+
+    /// Whether this error came by before, as a mirror port or a tunnel makes it; it is counted then, else remembered.
+    private mutating func isCopy(
+        of packet: DissectedPacket, about flow: UInt64, sequence: UInt32, cause: FailureCause
+    ) -> Bool {
+        let fingerprint = hash.hash(flow, UInt64(sequence) &<< 8 | UInt64(cause.rawValue)) | 1 &<< 63
+        let copy = duplicates.copy(
+            fingerprint, at: packet.time, identification: packet.identification, isRepeatable: false, leastRoundTrip: 0)
+        if copy == .none {
+            duplicates.note(fingerprint, at: packet.time, identification: packet.identification)
+            return false
+        }
+        duplicatePackets &+= 1
         return true
     }
 
