@@ -59,6 +59,7 @@ struct CaptureEngine: ~Copyable {
     var pool: SegmentPool
     var duplicates: DuplicateFilter
     var transactions: TransactionTable
+    var fragments = FragmentTable()
     var streams = DNSStreamTable()
     var names: NameTable
     var tls = TLSTable()
@@ -135,6 +136,7 @@ struct CaptureEngine: ~Copyable {
         packet.time = time
         packet.wireLength = wireLength
         if let reason = dissector.dissect(record, into: &packet) {
+            if reason == .fragment, acceptFragment(packet, record: record) { return }
             drop(reason)
             if time > now { passTime(time) }
         } else if sampling.shift > 0, isShed(packet, record: record) {

@@ -12,7 +12,7 @@ enum DropReason: Int, CaseIterable {
     case malformed
     /// No IP packet inside (ARP, spanning tree, …).
     case notIP
-    /// A fragment other than the first.
+    /// A fragment other than the first, but for those of a TCP segment that follow on the first.
     case fragment
     /// An IP protocol that nothing is measured of.
     case protocolNumber
@@ -78,8 +78,10 @@ struct DissectedPacket {
     var interface: UInt32 = 0
     /// Of IPv4; 0 for IPv6.
     var identification: UInt16 = 0
-    /// A first fragment: its transport payload is not whole.
+    /// Other fragments follow: the transport payload is not whole.
     var isFragmented = false
+    /// Of IPv4, where in the payload of the whole packet this part lies; its `length` is then that of the part.
+    var fragmentOffset = 0
     /// Where the transport header begins in the record.
     var offset = 0
     /// Bytes of transport header and payload by the IP header.

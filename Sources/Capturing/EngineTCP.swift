@@ -26,7 +26,7 @@ extension CaptureEngine {
 
     /// The rest of a segment of which key and sender are known.
     @inline(always)
-    private mutating func read(_ header: borrowing TCPSegment, length: Int, into segment: inout PlacedSegment) {
+    mutating func read(_ header: borrowing TCPSegment, length: Int, into segment: inout PlacedSegment) {
         let numbers = header.numbers
         let control = header.control
         let options = header.options
@@ -59,6 +59,7 @@ extension CaptureEngine {
             interface: packet.interface)
         unsafe place.pointee.segment.identification = packet.identification
         unsafe place.pointee.segment.input.time = packet.time
+        if packet.isFragmented, packet.source.isIPv4, unsafe acceptFirst(place, of: packet, record: record) { return }
         unsafe accept(
             place, length: packet.length, bytes: record.suffix(from: packet.offset).prefix(packet.captured))
     }

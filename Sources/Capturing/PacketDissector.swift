@@ -162,8 +162,13 @@ struct PacketDissector {
         let header = view.headerLength
         // Zero is a segment that the card was to split; the record's own length then tells.
         let total = view.totalLength == 0 ? max(packet.wireLength &- offset, header) : view.totalLength
-        if view.fragmentOffset > 0 { return .dropped(.fragment) }
         packet.isFragmented = view.moreFragments
+        if view.fragmentOffset > 0 {
+            packet.protocolNumber = view.protocolNumber
+            packet.fragmentOffset = view.fragmentOffset
+            packet.length = max(total &- header, 0)
+            return .dropped(.fragment)
+        }
         offset &+= header
         return transport(
             view.protocolNumber, record, offset: &offset, length: total &- header, packet: &packet)

@@ -134,6 +134,34 @@ import Wire
         #expect(analysis.report.flows == 1)
     }
 
+    /// The data of a segment that a router took apart is all there: no hole in the capture, no second sample, and a copy of
+    /// each fragment is one. Its FIN stands behind the last byte.
+    @Test(arguments: [false, true])
+    func fragmentsOfASegmentCarryItOn(isMirrored: Bool) throws {
+        var builder = PacketBuilder.opened()
+        var segment: [UInt8] = []
+        TCPHeader(
+            sourcePort: 40_000, destinationPort: 443, sequence: 1_001, acknowledgement: 5_001,
+            flags: [.psh, .ack, .fin]
+        ).write(payload: [UInt8](repeating: 0x61, count: 2_500), to: &segment)
+        for (step, offset) in [0, 1_000, 2_000].enumerated() {
+            var packet: [UInt8] = []
+            IPv4Header(
+                source: Endpoints.ipv4.client, destination: Endpoints.ipv4.server, protocolNumber: .tcp,
+                identification: 777, moreFragments: offset < 2_000, fragmentOffset: offset
+            ).write(payload: Array(segment.dropFirst(offset).prefix(1_000)), to: &packet)
+            builder.add(at: 60 + Double(step) / 10, frame: PacketFraming.ethernet.frame(packet, isIPv6: false))
+            if isMirrored { builder.repeatLast(after: 0.03) }
+        }
+        builder.tcp(90.2, fromClient: false, .ack, seq: 5_001, ack: 3_502)
+        let analysis = try Analysis(builder)
+        #expect(analysis.rtts(.tcpData, .server) == [30])
+        #expect(analysis.report.counters.captureGaps == 0)
+        #expect(analysis.report.retransmissions == 0)
+        #expect(analysis.report.drops == (isMirrored ? ["duplicate": 3] : [:]))
+        #expect(analysis.isBalanced)
+    }
+
     @Test func paddingIsNoPayload() throws {
         var builder = PacketBuilder()
         builder.cleanConversation(timestamps: false)
