@@ -147,6 +147,7 @@ extension CaptureEngine {
         case .letGo: findings.counters.reject(.noRoom)
         case .orphan:
             guard reply.isTold else { return false }
+            transactions.noteOrphan(transaction, part: reply.part)
             emit(transaction, outcome: .orphan, time: time, rtt: -1, reply: reply)
         case .answered(let request):
             let rtt = time &- request.first

@@ -280,7 +280,12 @@ struct TransactionTable: ~Copyable {
             let eviction = evictions[base(fingerprint) / TransactionTable.ways]
             return eviction != 0 && time &- eviction <= limit ? .letGo : .orphan
         }
-        if entries[way].state == Transaction.State.answered { return .duplicate }
+        if entries[way].state == Transaction.State.answered {
+            // Only of a reply that came without its request.
+            let isNewPart = entries[way].replyParts & part != part
+            entries[way].replyParts |= part
+            return isNewPart ? .part : .duplicate
+        }
         if rejection != 0, rejection == entries[way].rejection, entries[way].priorIdentifier != 0,
             time &- entries[way].first < TransactionTable.copyWindow
         {
@@ -293,6 +298,18 @@ struct TransactionTable: ~Copyable {
         entries[way].state = Transaction.State.answered
         entries[way].rejection = rejection
         return .answered(entries[way])
+    }
+
+    /// Notes a reply without a request as if that had been there, so that its copy is one; where no request has to give way.
+    mutating func noteOrphan(_ reply: Transaction, part: UInt32) {
+        let base = base(reply.fingerprint)
+        var place = base
+        for way in base..<base + TransactionTable.ways where rank(entries[way]) < rank(entries[place]) { place = way }
+        guard entries[place].state != Transaction.State.waiting else { return }
+        isUntouched = false
+        entries[place] = reply
+        entries[place].state = Transaction.State.answered
+        entries[place].replyParts = part
     }
 
     /// The request that still waits becomes one that failed; nil where none waits.

@@ -98,6 +98,23 @@ import Wire
         #expect(analysis.report.duplicates == 4)
     }
 
+    /// The requests were missed; each answer is one all the same.
+    @Test func copiesOfAReplyWithoutARequestAreOneOrphan() throws {
+        let packets: [(at: Double, fromClient: Bool, payload: [UInt8])] = [
+            (0, false, wireGuard(.response, sender: 1, receiver: 7)), (5, false, reset(fromServer: true)),
+            (10, false, fragment(1, of: 2, id: 1, isResponse: true)),
+            (10.1, false, fragment(2, of: 2, id: 1, isResponse: true)),
+            (20, false, wireGuard(.cookieReply, receiver: 8)),
+        ]
+        let analysis = try Analysis(mirrored(packets, parties: .vpn(500, 500)))
+        #expect(
+            analysis.lines == [
+                "wireguard server transaction orphan", "openvpn server transaction orphan",
+                "ikev2 server transaction orphan [IKE_AUTH]", "wireguard server transaction orphan [under_load]",
+            ])
+        #expect(analysis.report.duplicates == 5)
+    }
+
     /// The request with the cookie proves that there was an answer with it; its own is timed from it, not from the first.
     @Test(arguments: [5.0, 50])
     func aCookieThatWasMissedIsNoRepetition(later: Double) throws {
