@@ -171,6 +171,7 @@ extension CaptureEngine {
     mutating func reportTimeout(_ request: Transaction) {
         // Parts of its reply have come by, and nobody asked again: the others were missed here.
         if request.replyParts != 0, request.retries == 0 { return findings.counters.reject(.unseen) }
+        if isAnswerMissed(request) { return findings.counters.reject(.unseen) }
         if request.kind == .tls { return emitTLS(request, outcome: .timeout, time: request.last, rtt: -1) }
         emit(
             request, outcome: request.kind == .echo ? .unanswered : .timeout, time: request.last, rtt: -1,

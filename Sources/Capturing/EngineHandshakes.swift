@@ -93,30 +93,63 @@ extension CaptureEngine {
         let prefix = UInt32(OpenVPNReset.streamLengthLength)
         let hasLength = input.sequence == expected
         guard hasLength || input.sequence == expected &+ prefix, isClient || flows[index].has(.answerSeen) else {
-            // Not a SYN with data or a keepalive: the first bytes were missed.
-            if isAfter(input.sequence, expected) { flows[index].flags.formUnion(.isPastOpening) }
-            return
+            return passOpening(index, input: input, payload: payload, expected: expected)
         }
         // The client's first bytes once more.
         if isClient, flows[index].has(.awaitsReset) { return }
         if hasLength, input.payload == prefix, isClient || flows[index].has(.awaitsReset) { return }
         if !isClient { flows[index].flags.formUnion(.isPastOpening) }
         guard isClient != flows[index].has(.awaitsReset),
-            var handshake = reset(input, payload: payload, hasLength: hasLength),
-            (handshake.role == .request) == isClient
+            let (handshake, transaction) = opening(index, input: input, payload: payload, hasLength: hasLength)
         else { return flows[index].flags.formUnion(.isPastOpening) }
-        handshake.flags.insert(.overTCP)
-        let sender = input.sender
-        let transaction = vpnTransaction(
-            handshake, source: address(sender, of: index), sourcePort: port(sender, of: index),
-            destination: address(1 &- sender, of: index), destinationPort: port(1 &- sender, of: index),
-            scope: flows[index].key.scope, time: input.time)
         if isClient {
             flows[index].flags.insert(.awaitsReset)
             takeRequest(transaction)
         } else {
             _ = takeVPNReply(transaction, handshake, at: input.time)
         }
+    }
+
+    /// A segment that is not the first of its direction: that was missed, or a client asks again that got no answer.
+    private mutating func passOpening(_ index: Int, input: TCPInput, payload: RawSpan, expected: UInt32) {
+        let isClient = input.sender == flows[index].client
+        let hasAnswer = flows[index].has(.answerSeen)
+        if isClient, flows[index].has(.awaitsReset),
+            !hasAnswer || !isAfter(input.acknowledgement, flows[index].handshake.serverISN &+ 1)
+        {
+            guard let (_, again) = opening(index, input: input, payload: payload, hasLength: true) else { return }
+            return takeRequest(again)
+        }
+        // A SYN with data and a keepalive are not behind it.
+        guard isAfter(input.sequence, expected) || !isClient && !hasAnswer else { return }
+        flows[index].flags.formUnion(.isPastOpening)
+        flows[index].flags.remove(.awaitsReset)
+    }
+
+    /// The reset in a segment of its own side, and its transaction.
+    private func opening(
+        _ index: Int, input: TCPInput, payload: RawSpan, hasLength: Bool
+    ) -> (VPNHandshake, Transaction)? {
+        let sender = input.sender
+        guard var handshake = reset(input, payload: payload, hasLength: hasLength),
+            (handshake.role == .request) == (sender == flows[index].client)
+        else { return nil }
+        handshake.flags.insert(.overTCP)
+        var transaction = vpnTransaction(
+            handshake, source: address(sender, of: index), sourcePort: port(sender, of: index),
+            destination: address(1 &- sender, of: index), destinationPort: port(1 &- sender, of: index),
+            scope: flows[index].key.scope, time: input.time)
+        transaction.flow = UInt32(truncatingIfNeeded: index)
+        transaction.generation = flows[index].generation
+        return (handshake, transaction)
+    }
+
+    /// Whether the connection of a reset over TCP went on without its answer, which was missed here then.
+    func isAnswerMissed(_ request: Transaction) -> Bool {
+        guard request.kind == .openVPN, request.has(.overTCP) else { return false }
+        let connection = flows[Int(request.flow)].flags
+        return flows[Int(request.flow)].generation == request.generation
+            && connection.isSuperset(of: [.inUse, .synSeen, .isPastOpening]) && !connection.contains(.awaitsReset)
     }
 
     /// A reset behind its length, alone in the segment: neither side has more to say before the other answers.

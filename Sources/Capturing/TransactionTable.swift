@@ -85,7 +85,7 @@ struct Transaction: BitwiseCopyable {
     /// What stood in place of an answer to the request before, of IKE; 0: nothing.
     var rejection: UInt16 = 0
     var service: UInt32 = 0
-    /// The connection of a ClientHello, to tell at the end whether its answer could have been seen.
+    /// The connection of a ClientHello, or of a reset over TCP, to tell at the end whether its answer could have been seen.
     var flow: UInt32 = 0
     var generation: UInt32 = 0
 

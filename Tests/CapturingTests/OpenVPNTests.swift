@@ -145,6 +145,29 @@ import Wire
         #expect(lines.first?.hasPrefix("openvpn server transaction 30.0 ") == true)
     }
 
+    /// The data that goes on proves that there was an answer; a client that asks again proves that there was none yet.
+    @Test func overTCPAnAnswerThatWasMissedIsNoTimeout() throws {
+        let client = reset(overTCP: true)
+        let server = reset(fromServer: true, overTCP: true)
+        let (asked, answered) = (1_001 + UInt32(client.count), 5_001 + UInt32(server.count))
+        for fromClient in [true, false] {
+            var builder = PacketBuilder.opened()
+            builder.tcp(60, fromClient: true, seq: 1_001, ack: 5_001, bytes: client)
+            builder.tcp(
+                95, fromClient: fromClient, seq: fromClient ? asked : answered, ack: fromClient ? answered : asked,
+                bytes: [UInt8](repeating: 0xC3, count: 40))
+            let analysis = try Analysis(builder)
+            #expect(!analysis.lines.contains { $0.hasPrefix("openvpn") })
+            #expect(analysis.report.rejected["unseen"] ?? 0 >= 1)
+        }
+        var builder = PacketBuilder.opened()
+        builder.tcp(60, fromClient: true, seq: 1_001, ack: 5_001, bytes: client)
+        builder.tcp(2_060, fromClient: true, seq: asked, ack: 5_001, bytes: client)
+        builder.tcp(2_090, fromClient: false, seq: 5_001, ack: asked + UInt32(client.count), bytes: server)
+        #expect(
+            try lines(builder) == ["openvpn server transaction ambiguous [retries=1,bounds_us=30000..2030000,tcp]"])
+    }
+
     @Test func overTCPAnythingElseIsNotOpenVPN() throws {
         let client = reset(overTCP: true)
         let server = reset(fromServer: true, overTCP: true)
