@@ -80,7 +80,9 @@ struct DissectedPacket {
     var identification: UInt16 = 0
     /// Other fragments follow: the transport payload is not whole.
     var isFragmented = false
-    /// Of IPv4, where in the payload of the whole packet this part lies; its `length` is then that of the part.
+    /// Of a fragment of IPv6, what it shares with the others of its packet.
+    var fragmentIdentification: UInt32 = 0
+    /// Where in the payload of the whole packet this part lies; its `length` is then that of the part.
     var fragmentOffset = 0
     /// Where the transport header begins in the record.
     var offset = 0

@@ -59,7 +59,7 @@ extension CaptureEngine {
             interface: packet.interface)
         unsafe place.pointee.segment.identification = packet.identification
         unsafe place.pointee.segment.input.time = packet.time
-        if packet.isFragmented, packet.source.isIPv4, unsafe acceptFirst(place, of: packet, record: record) { return }
+        if packet.isFragmented, unsafe acceptFirst(place, of: packet, record: record) { return }
         unsafe accept(
             place, length: packet.length, bytes: record.suffix(from: packet.offset).prefix(packet.captured))
     }

@@ -1,4 +1,4 @@
-// Segments of TCP that IP sends in fragments (RFC 791, 3.2), so that what the later ones carry is not missed.
+// Segments of TCP that IP sends in fragments (RFC 791, 3.2; RFC 8200, 4.5), so that what the later ones carry is not missed.
 //
 // Only the first holds the header. Each that follows on it in order is taken for a segment of its own, as it would be had
 // TCP cut the data there; fragments out of order are counted as dropped.
@@ -11,13 +11,16 @@ struct FragmentedSegment: BitwiseCopyable {
     var source = IPAddress(v4: 0)
     var destination = IPAddress(v4: 0)
     var interface: UInt32 = 0
+    /// Of IPv6; that of IPv4 is the segment's.
+    var identification: UInt32 = 0
     /// Bytes of the TCP header, and where in the packet's payload the next fragment is to begin; 0: free.
     var headerLength = 0
     var next = 0
 
     /// Whether a fragment is of the same packet.
     func matches(_ packet: DissectedPacket) -> Bool {
-        next > 0 && segment.identification == packet.identification && source == packet.source
+        next > 0 && segment.identification == packet.identification
+            && identification == packet.fragmentIdentification && source == packet.source
             && destination == packet.destination && interface == packet.interface
             && packet.time &- segment.input.time < FragmentTable.patience
     }
@@ -59,6 +62,7 @@ extension CaptureEngine {
         fragmented.source = packet.source
         fragmented.destination = packet.destination
         fragmented.interface = packet.interface
+        fragmented.identification = packet.fragmentIdentification
         fragmented.headerLength = header.headerLength
         fragmented.next = packet.length
         // Its copy does not begin anew what has come further.

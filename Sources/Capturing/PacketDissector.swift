@@ -183,12 +183,18 @@ struct PacketDissector {
         packet.destination = view.destination
         packet.identification = 0
         guard let upper = view.upperLayer() else { return .dropped(.truncated) }
-        if upper.fragmentOffset > 0 { return .dropped(.fragment) }
         packet.isFragmented = upper.moreFragments
+        packet.fragmentIdentification = upper.fragmentIdentification
         let total =
             view.payloadLength == 0
             ? max(packet.wireLength &- offset, IPv6Packet.headerLength)
             : IPv6Packet.headerLength &+ view.payloadLength
+        if upper.fragmentOffset > 0 {
+            packet.protocolNumber = upper.protocolNumber
+            packet.fragmentOffset = upper.fragmentOffset
+            packet.length = max(total &- upper.offset, 0)
+            return .dropped(.fragment)
+        }
         offset &+= upper.offset
         return transport(
             upper.protocolNumber, record, offset: &offset, length: total &- upper.offset, packet: &packet)

@@ -75,6 +75,7 @@ public struct IPv6Packet: ~Escapable {
                 let field = bytes.bigEndian16(at: layer.offset &+ 2)
                 layer.fragmentOffset = Int(field & 0xFFF8)
                 layer.moreFragments = field & 1 != 0
+                layer.fragmentIdentification = bytes.bigEndian32(at: layer.offset &+ 4)
             default:
                 return layer
             }
@@ -96,6 +97,8 @@ public struct IPv6UpperLayer: Hashable, Sendable {
     /// From the fragment header, in bytes; 0 for the first fragment and for a whole packet.
     public var fragmentOffset: Int = 0
     public var moreFragments: Bool = false
+    /// What the fragments of one packet share; 0 without a fragment header.
+    public var fragmentIdentification: UInt32 = 0
 
     @inlinable
     public init(protocolNumber: IPProtocol, offset: Int) {

@@ -134,26 +134,37 @@ import Wire
         #expect(analysis.report.flows == 1)
     }
 
-    /// The data of a segment that a router took apart is all there: no hole in the capture, no second sample, and a copy of
-    /// each fragment is one. Its FIN stands behind the last byte.
-    @Test(arguments: [false, true])
-    func fragmentsOfASegmentCarryItOn(isMirrored: Bool) throws {
-        var builder = PacketBuilder.opened()
+    /// The data of a segment that IP took apart is all there: no hole in the capture, no second sample, and a copy of each
+    /// fragment is one. Its FIN stands behind the last byte.
+    @Test(arguments: [Endpoints.ipv4, .ipv6], [false, true])
+    func fragmentsOfASegmentCarryItOn(parties: Endpoints, isMirrored: Bool) throws {
+        var builder = PacketBuilder()
+        builder.opening(endpoints: parties)
         var segment: [UInt8] = []
         TCPHeader(
             sourcePort: 40_000, destinationPort: 443, sequence: 1_001, acknowledgement: 5_001,
             flags: [.psh, .ack, .fin]
         ).write(payload: [UInt8](repeating: 0x61, count: 2_500), to: &segment)
         for (step, offset) in [0, 1_000, 2_000].enumerated() {
+            let part = Array(segment.dropFirst(offset).prefix(1_000))
+            let hasMore = offset < 2_000
             var packet: [UInt8] = []
-            IPv4Header(
-                source: Endpoints.ipv4.client, destination: Endpoints.ipv4.server, protocolNumber: .tcp,
-                identification: 777, moreFragments: offset < 2_000, fragmentOffset: offset
-            ).write(payload: Array(segment.dropFirst(offset).prefix(1_000)), to: &packet)
-            builder.add(at: 60 + Double(step) / 10, frame: PacketFraming.ethernet.frame(packet, isIPv6: false))
+            if parties.client.isIPv6 {
+                let field = UInt16(offset) | (hasMore ? 1 : 0)
+                IPv6Header(source: parties.client, destination: parties.server, nextHeader: .fragment).write(
+                    payload: [6, 0, UInt8(field >> 8), UInt8(field & 0xFF), 0, 0, 7, 7] + part, to: &packet)
+            } else {
+                IPv4Header(
+                    source: parties.client, destination: parties.server, protocolNumber: .tcp, identification: 777,
+                    moreFragments: hasMore, fragmentOffset: offset
+                ).write(payload: part, to: &packet)
+            }
+            builder.add(
+                at: 60 + Double(step) / 10,
+                frame: PacketFraming.ethernet.frame(packet, isIPv6: parties.client.isIPv6))
             if isMirrored { builder.repeatLast(after: 0.03) }
         }
-        builder.tcp(90.2, fromClient: false, .ack, seq: 5_001, ack: 3_502)
+        builder.tcp(90.2, fromClient: false, .ack, seq: 5_001, ack: 3_502, endpoints: parties)
         let analysis = try Analysis(builder)
         #expect(analysis.rtts(.tcpData, .server) == [30])
         #expect(analysis.report.counters.captureGaps == 0)
