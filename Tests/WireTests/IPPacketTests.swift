@@ -137,12 +137,15 @@ import Wire
         let layer = try #require(foundlayer)
         #expect(layer.fragmentOffset == 8)
         #expect(layer.moreFragments)
+        #expect(layer.fragmentIdentification == 1)
         #expect(layer.protocolNumber == .destinationOptions)
         let atomic = six(.fragment, [6, 0, 0, 0, 0, 0, 0, 1])
         guard let readWhole = IPv6Packet(atomic.span.bytes) else { throw Refused() }
         let foundwhole = readWhole.upperLayer()
         let whole = try #require(foundwhole)
-        #expect(whole == IPv6UpperLayer(protocolNumber: .tcp, offset: 48))
+        var expected = IPv6UpperLayer(protocolNumber: .tcp, offset: 48)
+        expected.fragmentIdentification = 1
+        #expect(whole == expected)
     }
 
     @Test func ipv6ChainsAreBounded() {
