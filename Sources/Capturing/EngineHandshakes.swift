@@ -99,7 +99,7 @@ extension CaptureEngine {
         if isClient, flows[index].has(.awaitsReset) { return }
         if hasLength, input.payload == prefix, isClient || flows[index].has(.awaitsReset) { return }
         if !isClient { flows[index].flags.formUnion(.isPastOpening) }
-        guard isClient != flows[index].has(.awaitsReset),
+        guard isClient != flows[index].has(.awaitsReset), isWhole(input, payload: payload, hasLength: hasLength),
             let (handshake, transaction) = opening(index, input: input, payload: payload, hasLength: hasLength)
         else { return flows[index].flags.formUnion(.isPastOpening) }
         if isClient {
@@ -152,13 +152,21 @@ extension CaptureEngine {
             && connection.isSuperset(of: [.inUse, .synSeen, .isPastOpening]) && !connection.contains(.awaitsReset)
     }
 
-    /// A reset behind its length, alone in the segment: neither side has more to say before the other answers.
+    /// Whether the segment is one packet of OpenVPN, as hardly any that is none: neither side has more to say before the
+    /// other answers.
+    @inline(__always)
+    private func isWhole(_ input: TCPInput, payload: RawSpan, hasLength: Bool) -> Bool {
+        let prefix = OpenVPNReset.streamLengthLength
+        guard payload.byteCount > prefix else { return false }
+        return !hasLength || Int(payload.bigEndian16(at: 0)) &+ prefix == Int(input.payload)
+    }
+
+    /// A reset alone in the segment, behind its length where that is there.
     private func reset(_ input: TCPInput, payload: RawSpan, hasLength: Bool) -> VPNHandshake? {
         let prefix = hasLength ? OpenVPNReset.streamLengthLength : 0
-        guard payload.byteCount > OpenVPNReset.streamLengthLength else { return nil }
-        let length = hasLength ? Int(payload.bigEndian16(at: 0)) : Int(input.payload)
-        guard length &+ prefix == Int(input.payload),
-            let reset = OpenVPNReset(payload.suffix(from: prefix), length: length, time: input.time)
+        guard isWhole(input, payload: payload, hasLength: hasLength),
+            let reset = OpenVPNReset(
+                payload.suffix(from: prefix), length: Int(input.payload) &- prefix, time: input.time)
         else { return nil }
         return VPNHandshake(reset)
     }
