@@ -27,6 +27,11 @@ extension CaptureEngine {
         // A server may send data before its Initial comes by, a client only after it has it.
         if quic[index].phase == QUICConnection.Phase.waiting, !isFromServer { noteUnseenAnswer(index) }
         if quic[index].phase == QUICConnection.Phase.answered {
+            if !isFromServer, quic[index].isEnded == 0, quic[index].answers < 2 {
+                // The client is done with the handshake: its first reply passed unseen, and a later one is not it.
+                findings.counters.reject(.unseen)
+                quic[index].isEnded = 1
+            }
             takeSpin(index, isFromServer: isFromServer, short.spinBit, packet.time)
         }
         return true
@@ -69,28 +74,71 @@ extension CaptureEngine {
             header.type == .initial && (header.version.isKnown || header.version.isReserved)
             && header.destinationID.byteCount >= 8 && length >= CaptureEngine.shortestInitial
             && header.protected.map { $0.end <= length } ?? false
+        var opened = OpenedInitial.untried
         if index < 0 {
             guard isOpening else { return false }
+            opened = openInitial(header, payload, ConnectionID(header.destinationID))
+            guard mayBeFirst(opened, header, datagram) else { return false }
             index = quic.open(key)
             begin(index, packet, datagram.sourcePort, datagram.destinationPort)
-        } else if quic[index].phase != QUICConnection.Phase.restarted, isOpening,
-            !quic[index].client.equals(header.sourceID), !quic[index].original.equals(header.destinationID)
+        } else if isOpening, header.version.isKnown, quic[index].phase == QUICConnection.Phase.waiting,
+            quic[index].version != header.version.rawValue
         {
-            // The ports are used for another connection; of those that share them, the newest is followed.
-            closeHello(index)
-            quic.restart(index)
-            begin(index, packet, datagram.sourcePort, datagram.destinationPort)
+            // A client begins anew with another version only where the server has named it; where the server has gone
+            // over to another (RFC 9368), the keys still follow from the first ID.
+            let first = openInitial(header, payload, ConnectionID(header.destinationID))
+            if !first.isForeign {
+                opened = first
+                restart(index, isRetried: true)
+                begin(index, packet, datagram.sourcePort, datagram.destinationPort)
+            }
+        } else if quic[index].phase != QUICConnection.Phase.restarted, isOpening,
+            !quic[index].original.equals(header.destinationID)
+        {
+            // The ports may be used for another connection; of those that share them, the newest is followed.
+            let isSame = quic[index].client.equals(header.sourceID)
+            if isSame { opened = openInitial(header, payload, quic[index].original) }
+            if !isSame || opened.isForeign {
+                // Many clients have no name for themselves, but only a first flight has the keys of its own ID.
+                let first = openInitial(header, payload, ConnectionID(header.destinationID))
+                if first.isRead || !isSame && !first.isForeign {
+                    opened = first
+                    let isRetried = isSame && (header.protected?.tokenLength ?? 0) > 0
+                    restart(index, isRetried: isRetried)
+                    begin(index, packet, datagram.sourcePort, datagram.destinationPort)
+                }
+            }
         }
         quic[index].lastSeen = nowSeconds
         if header.type == .zeroRTT { quic[index].notes |= SampleNotes.earlyData.rawValue }
         if quic[index].phase == QUICConnection.Phase.answered {
-            takeClientReply(index, at: packet.time, header: header, payload: payload)
+            takeClientReply(index, at: packet.time, header: header, payload: payload, opened: opened)
         } else if header.type == .handshake, quic[index].phase == QUICConnection.Phase.waiting {
             noteUnseenAnswer(index)
         } else if header.type == .initial {
-            takeInitial(index, at: packet.time, header: header, payload: payload)
+            takeInitial(index, at: packet.time, header: header, payload: payload, opened: opened)
         }
         return true
+    }
+
+    /// Whether an Initial of no known connection may be the first of one, and not the server's or a later one of a
+    /// connection whose first was missed.
+    private func mayBeFirst(
+        _ opened: OpenedInitial, _ header: borrowing QUICLongHeader, _ datagram: borrowing UDPDatagram
+    ) -> Bool {
+        if opened.isRead || header.version.isReserved { return true }
+        // What cannot be read is told by the ports: the server's is the lower.
+        return !opened.isForeign && datagram.sourcePort >= datagram.destinationPort
+    }
+
+    /// Empties the entry for another connection, or for another attempt (`isRetried`) of one whose answer passed unseen.
+    private mutating func restart(_ index: Int, isRetried: Bool) {
+        closeHello(index)
+        if isRetried, quic[index].phase == QUICConnection.Phase.waiting {
+            findings.counters.reject(.unseen)
+            quic[index].phase = QUICConnection.Phase.restarted
+        }
+        quic.restart(index)
     }
 
     private mutating func begin(_ index: Int, _ packet: DissectedPacket, _ source: UInt16, _ destination: UInt16) {
@@ -115,7 +163,10 @@ extension CaptureEngine {
         guard quic[index].client.equals(header.destinationID) else { return }
         if quic[index].phase == QUICConnection.Phase.answered {
             // A second Initial: what the client then says may answer either.
-            if header.type == .initial, quic[index].clientHalf == 0, time > quic[index].answered {
+            guard header.type == .initial, quic[index].clientHalf == 0, time > quic[index].answered else { return }
+            if packetFingerprint(header, payload) == quic[index].fingerprints[0] {
+                duplicatePackets &+= 1
+            } else {
                 quic[index].answers = 2
             }
             return
@@ -135,12 +186,16 @@ extension CaptureEngine {
         case .initial, .handshake: kind = .quicHandshake
         case .zeroRTT: return
         }
-        let request = answeredRequest(index, at: time, header: header, payload: payload)
+        let answered = answeredRequest(index, header: header, payload: payload)
+        var request: Int64?
+        if case .sent(let at) = answered { request = at }
         let rtt = time &- (request ?? quic[index].first)
         if rtt < 0 || time < quic[index].first {
             findings.counters.reject(.negative)
         } else if rtt > transactions.limit {
             emitQUIC(quic[index], kind: kind, side: .server, time: time, rtt: -1, outcome: .timeout)
+        } else if case .unseen = answered {
+            findings.counters.reject(.unseen)
         } else if request == nil {
             findings.counters.reject(.ambiguous)
             emitQUIC(
@@ -153,6 +208,7 @@ extension CaptureEngine {
         if kind == .quicHandshake {
             quic[index].phase = QUICConnection.Phase.answered
             quic[index].answered = time
+            quic[index].fingerprints[0] = packetFingerprint(header, payload)
             if quic[index].isHelloDone != 0 { closeHello(index) }
         } else {
             quic[index].phase = QUICConnection.Phase.restarted
@@ -168,50 +224,69 @@ extension CaptureEngine {
     }
 
     /// Packets that only a client with an answer can send: the answer passed elsewhere, so nothing is said of it.
-    private mutating func noteUnseenAnswer(_ index: Int) {
+    mutating func noteUnseenAnswer(_ index: Int) {
         findings.counters.reject(.unseen)
         quic[index].phase = QUICConnection.Phase.answered
         quic[index].isEnded = 1
         closeHello(index)
     }
 
-    /// When the Initial was sent that a packet of the server answers; nil where several may be meant.
+    /// What a packet of the server answers.
+    private enum AnsweredRequest {
+        /// The Initial that was sent then.
+        case sent(Int64)
+        /// One of several.
+        case unclear
+        /// One that was sent before those that were seen.
+        case unseen
+    }
+
+    /// Which Initial a packet of the server answers.
     ///
     /// The pieces of one hello are sent together, and the first of them counts. Where one was sent again, only the
-    /// numbers that the server acknowledges tell, and only where they name one packet.
+    /// numbers that the server acknowledges tell, and only where they name one packet. Where the first that was seen may
+    /// not be the first that was sent, they tell that.
     private mutating func answeredRequest(
-        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan
-    ) -> Int64? {
-        if quic[index].initials <= 1 || quic[index].isRepeated == 0 { return quic[index].first }
-        guard header.type == .initial, Int(quic[index].known) == Int(quic[index].initials),
-            let place = header.protected,
+        _ index: Int, header: borrowing QUICLongHeader, payload: RawSpan
+    ) -> AnsweredRequest {
+        let isRepeated = quic[index].initials > 1 && quic[index].isRepeated != 0
+        let otherwise = isRepeated ? AnsweredRequest.unclear : .sent(quic[index].first)
+        let numbers = quic[index].seenNumbers
+        guard Int(quic[index].known) == Int(quic[index].initials), isRepeated || numbers & 1 == 0,
+            header.type == .initial, let place = header.protected, isRepeated || mayOpen(),
             let keys = cipher.keys(header.version, quic[index].original, ofServer: true)
-        else { return nil }
+        else { return otherwise }
         let content = cipher.open(payload, place, keys: keys) { CaptureEngine.collect($0, $1).content }
-        guard let content, content.hasAcknowledgement else { return nil }
-        var request: Int64?
+        guard let content, content.hasAcknowledgement else { return otherwise }
+        // Below the lowest number that was seen.
+        let lowest = numbers & (0 &- numbers)
+        if content.acknowledged & (lowest &- 1) != 0 { return .unseen }
+        guard isRepeated, content.acknowledged & ~numbers == 0, content.acknowledged.nonzeroBitCount == 1 else {
+            return otherwise
+        }
         for known in 0..<Int(quic[index].known)
         where content.acknowledged & 1 &<< UInt64(quic[index].numbers[known]) != 0 {
-            if request != nil { return nil }
-            request = quic[index].sent[known]
+            return .sent(quic[index].sent[known])
         }
-        return request
+        return otherwise
     }
 
     /// The client's first packet that shows that it has the server's first: the client's half.
     private mutating func takeClientReply(
-        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan
+        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan, opened: OpenedInitial
     ) {
         guard quic[index].clientHalf == 0, quic[index].answers < 2, quic[index].isEnded == 0 else { return }
         var isProof = header.type == .handshake
-        if header.type == .initial, let place = header.protected, mayOpen(),
-            let keys = cipher.keys(header.version, quic[index].original, ofServer: false)
-        {
-            let content = cipher.open(payload, place, keys: keys) { CaptureEngine.collect($0, $1).content }
-            isProof = content?.hasAcknowledgement ?? false
+        if header.type == .initial {
+            let initial = opened.isTried ? opened : openInitial(header, payload, quic[index].original)
+            isProof = initial.pieces?.content.hasAcknowledgement ?? false
+            // It may have been the proof, so that a later one is not.
+            if initial.isDenied { quic[index].isEnded = 1 }
         }
         guard isProof else { return }
         quic[index].isEnded = 1
+        // Whoever goes on has said its hello: a piece that was missed does not come any more.
+        closeHello(index)
         let rtt = time &- quic[index].answered
         guard rtt >= 0 else { return findings.counters.reject(.negative) }
         quic[index].clientHalf = max(rtt, 1)

@@ -9,7 +9,7 @@ extension CaptureEngine {
 
     /// An Initial of the client while no answer was seen.
     mutating func takeInitial(
-        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan
+        _ index: Int, at time: Int64, header: borrowing QUICLongHeader, payload: RawSpan, opened: OpenedInitial
     ) {
         if quic[index].phase == QUICConnection.Phase.restarted {
             // A copy of what the server has sent back already: not the new attempt.
@@ -21,28 +21,31 @@ extension CaptureEngine {
             quic[index].initials = 0
             quic[index].known = 0
             quic[index].isRepeated = 0
-            quic[index].fingerprint = 0
+            quic[index].fingerprints = InlineArray(repeating: 0)
             quic[index].version = header.version.rawValue
             quic[index].original = ConnectionID(header.destinationID)
             quic[index].client = ConnectionID(header.sourceID)
         }
         // No two packets of a connection are protected alike, so equal bytes are one packet seen twice.
         let fingerprint = packetFingerprint(header, payload)
-        if fingerprint != 0, fingerprint == quic[index].fingerprint {
+        for place in 0..<4 where fingerprint != 0 && fingerprint == quic[index].fingerprints[place] {
             duplicatePackets &+= 1
             return
         }
-        quic[index].fingerprint = fingerprint
+        quic[index].fingerprints[Int(quic[index].initials & 3)] = fingerprint
         // A copy may be older than the first where the clock has stepped back.
         quic[index].last = max(quic[index].last, time)
         if quic[index].initials < .max { quic[index].initials &+= 1 }
-        guard mayOpen(), let place = header.protected, quic[index].isHelloDone == 0 || quic[index].initials < 5,
-            let keys = cipher.keys(header.version, quic[index].original, ofServer: false)
-        else {
-            noteUnread(index)
-            return
+        var opened = opened
+        if !opened.isTried, quic[index].isHelloDone == 0 || quic[index].initials < 5 {
+            opened = openInitial(header, payload, quic[index].original)
         }
-        guard let content = openInitial(index, payload, place, keys, time: time) else { return noteUnread(index) }
+        guard let pieces = opened.pieces else { return noteUnread(index) }
+        if pieces.content.hasAcknowledgement {
+            // The client has an answer that passed unseen.
+            return noteUnseenAnswer(index)
+        }
+        let content = takePieces(index, pieces, time: time)
         noteNumber(index, content.number, at: time)
         if !content.bringsNews, quic[index].initials > 1 { quic[index].isRepeated = 1 }
         if content.isMalformed { quic[index].isHelloDone = 1 }
@@ -64,7 +67,7 @@ extension CaptureEngine {
         if quic[index].initials > 1 { quic[index].isRepeated = 1 }
     }
 
-    private func packetFingerprint(_ header: borrowing QUICLongHeader, _ payload: RawSpan) -> UInt64 {
+    func packetFingerprint(_ header: borrowing QUICLongHeader, _ payload: RawSpan) -> UInt64 {
         guard let place = header.protected, place.numberOffset &+ 20 <= payload.byteCount else { return 0 }
         return hash.hash(
             payload.bigEndian64(at: place.numberOffset), payload.bigEndian64(at: place.numberOffset &+ 8),
@@ -90,25 +93,48 @@ extension CaptureEngine {
         var hasAcknowledgement = false
     }
 
-    /// Opens a client's Initial and puts the pieces of its hello into the connection's buffer.
-    private mutating func openInitial(
-        _ index: Int, _ payload: RawSpan, _ place: QUICProtectedPacket, _ keys: InitialKeys, time: Int64
-    ) -> InitialContent? {
+    /// What came of opening a client's Initial.
+    struct OpenedInitial {
+        static var untried: OpenedInitial { OpenedInitial() }
+
+        var pieces: CryptoPieces?
+        var isTried = false
+        /// There was no room for it in this tick.
+        var isDenied = false
+        /// All of it was there and it is not authentic: it belongs to another connection, or the server has sent it.
+        var isForeign = false
+
+        var isRead: Bool { pieces != nil }
+    }
+
+    /// Opens an Initial under the client's keys that follow from an ID; `readPlain` is of it until another is opened.
+    mutating func openInitial(
+        _ header: borrowing QUICLongHeader, _ payload: RawSpan, _ id: ConnectionID
+    ) -> OpenedInitial {
+        var opened = OpenedInitial()
+        opened.isTried = true
+        guard header.version.isKnown, let place = header.protected, place.end <= payload.byteCount,
+            place.end <= InitialCipher.longestPacket
+        else { return opened }
+        guard mayOpen() else {
+            opened.isDenied = true
+            return opened
+        }
+        guard let keys = cipher.keys(header.version, id, ofServer: false) else { return opened }
+        opened.pieces = cipher.open(payload, place, keys: keys) { CaptureEngine.collect($0, $1) }
+        opened.isForeign = opened.pieces == nil
+        return opened
+    }
+
+    /// Puts the pieces of the hello of the Initial that was opened last into the connection's buffer.
+    private mutating func takePieces(_ index: Int, _ pieces: CryptoPieces, time: Int64) -> InitialContent {
+        var content = pieces.content
+        guard quic[index].isHelloDone == 0 else { return content }
         let owner = quic[index].helloOwner
-        let needsHello = quic[index].isHelloDone == 0
         var buffer = Int(quic[index].buffer) &- 1
-        if needsHello, !hellos.holds(buffer, owner) {
+        if !hellos.holds(buffer, owner) {
             buffer = hellos.open(owner, now: time)
             quic[index].buffer = UInt32(truncatingIfNeeded: buffer &+ 1)
-        }
-        // The cipher and the buffers are taken apart from the engine for the call.
-        let pieces = cipher.open(payload, place, keys: keys) { number, plain in
-            CaptureEngine.collect(number, plain)
-        }
-        guard var content = pieces?.content, let pieces else { return nil }
-        guard needsHello else {
-            content.bringsNews = false
-            return content
         }
         if pieces.left > 0 { findings.counters.reject(.noRoom, pieces.left) }
         for piece in 0..<pieces.count {

@@ -51,12 +51,19 @@ struct QUICConnection: BitwiseCopyable {
     /// The handshake's halves in nanoseconds; 0: not told.
     var serverHalf: Int64 = 0
     var clientHalf: Int64 = 0
-    /// Tells a packet that the capture saw twice.
-    var fingerprint: UInt64 = 0
+    /// Tells a packet that the capture saw twice: the client's last four Initials; then the server's answer, as the first.
+    var fingerprints: InlineArray<4, UInt64> = InlineArray(repeating: 0)
     /// The client's first destination ID, from which the keys follow, and the ID that it chose for itself.
     var original = ConnectionID()
     var client = ConnectionID()
     var spin = SpinTrack()
+
+    /// A bit for each known number of the client's Initials; they are below 64.
+    var seenNumbers: UInt64 {
+        var bits: UInt64 = 0
+        for place in 0..<Int(min(known, 4)) { bits |= 1 &<< UInt64(numbers[place]) }
+        return bits
+    }
 }
 
 /// A set-associative table: eight places a connection. Whoever waits for an answer gives way before whoever has one, so
