@@ -143,8 +143,7 @@ extension CaptureEngine {
             transaction.fingerprint, at: time, part: reply.part, all: reply.allParts, rejection: reply.rejection)
         switch match {
         case .duplicate: duplicatePackets &+= 1
-        case .part: break
-        case .letGo: findings.counters.reject(.noRoom)
+        case .part, .forgotten: break
         case .orphan:
             guard reply.isTold else { return false }
             transactions.noteOrphan(transaction, part: reply.part)

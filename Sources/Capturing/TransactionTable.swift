@@ -106,10 +106,10 @@ enum TransactionMatch {
     /// The request has been answered before.
     case duplicate
     case orphan
+    /// Perhaps that of a request that gave way to others, which was counted then.
+    case forgotten
     /// One part of a reply of which others are still to come.
     case part
-    /// Of no request that is kept, but some that might be meant had to give way.
-    case letGo
 }
 
 /// What a request was found to be.
@@ -139,14 +139,14 @@ struct TransactionTable: ~Copyable {
     private static var roundWindow: Int64 { 5_000_000_000 }
 
     private var entries: FixedTable<Transaction>
+    /// When a request last gave way whose fingerprint has this place, in seconds; 0: never. Its reply is no orphan.
+    private var forgotten: FixedTable<UInt32>
     private let setMask: Int
     private var cursor = 0
     /// No request was ever noted, so there is nothing to walk over.
     private var isUntouched = true
     /// Requests that gave way while they waited, unreported.
     private(set) var evicted: UInt64 = 0
-    /// When one last gave way in each set, in nanoseconds; 0: never.
-    private var evictions: FixedTable<Int64>
     /// Nanoseconds that a reply is waited for.
     let limit: Int64
 
@@ -155,7 +155,7 @@ struct TransactionTable: ~Copyable {
         var sets = 16
         while sets * TransactionTable.ways < count { sets *= 2 }
         entries = FixedTable(zeroed: sets * TransactionTable.ways)
-        evictions = FixedTable(zeroed: sets)
+        forgotten = FixedTable(zeroed: sets * TransactionTable.ways * 8)
         setMask = sets - 1
         self.limit = limit
     }
@@ -204,10 +204,11 @@ struct TransactionTable: ~Copyable {
     private mutating func replace(_ place: Int, _ transaction: Transaction) -> RequestMatch {
         let old = entries[place]
         entries[place] = transaction
-        guard old.state == Transaction.State.waiting else { return .new }
-        if isLate(old, at: transaction.first) { return .late(old) }
-        evicted &+= 1
-        evictions[place / TransactionTable.ways] = max(transaction.first, 1)
+        guard old.state != Transaction.State.free else { return .new }
+        let isWaiting = old.state == Transaction.State.waiting
+        if isLate(old, at: transaction.first) { return isWaiting ? .late(old) : .new }
+        forgotten[mark(old.fingerprint)] = seconds(transaction.first)
+        if isWaiting { evicted &+= 1 }
         return .new
     }
 
@@ -231,6 +232,19 @@ struct TransactionTable: ~Copyable {
             entries[way].rejection = prior.rejection
         }
         return .new
+    }
+
+    private func mark(_ fingerprint: UInt64) -> Int {
+        Int(truncatingIfNeeded: (fingerprint &* 0x9E37_79B9_7F4A_7C15) &>> 40) & (forgotten.count &- 1)
+    }
+
+    private func seconds(_ time: Int64) -> UInt32 { UInt32(truncatingIfNeeded: time / 1_000_000_000) | 1 }
+
+    /// Whether a request that this may be the reply to has given way while it could still be answered.
+    private func mayBeForgotten(_ fingerprint: UInt64, at time: Int64) -> Bool {
+        let since = forgotten[mark(fingerprint)]
+        let distance = Int64(Int32(bitPattern: seconds(time) &- since))
+        return since != 0 && abs(distance) <= limit / 1_000_000_000 &+ 2
     }
 
     private mutating func repeatRequest(_ way: Int, _ transaction: Transaction) -> RequestMatch {
@@ -277,8 +291,7 @@ struct TransactionTable: ~Copyable {
         _ fingerprint: UInt64, at time: Int64, part: UInt32 = 0, all: UInt32 = 0, rejection: UInt16 = 0
     ) -> TransactionMatch {
         guard let way = find(fingerprint) else {
-            let eviction = evictions[base(fingerprint) / TransactionTable.ways]
-            return eviction != 0 && time &- eviction <= limit ? .letGo : .orphan
+            return mayBeForgotten(fingerprint, at: time) ? .forgotten : .orphan
         }
         if entries[way].state == Transaction.State.answered {
             // Only of a reply that came without its request.

@@ -74,4 +74,28 @@ import Wire
         #expect(timeouts <= 1_024)
         #expect(timeouts + (result.counters.rejected["no_room"] ?? 0) == 5_000)
     }
+
+    /// More queries at once than there is room for: the answer to one that gave way is no orphan, nor are its copies.
+    @Test func theAnswerToAQueryThatGaveWayIsNoOrphan() throws {
+        var builder = PacketBuilder()
+        let name = try #require(DNSName("a.example"))
+        let question = DNSQuestion(name: name, type: DNSType.a)
+        for id in 0..<2_000 {
+            let query = try #require(DNSQuery.write(id: UInt16(id), name: "a.example", type: DNSType.a))
+            builder.udp(Double(id) / 100, fromClient: true, payload: query)
+        }
+        for id in 0..<2_000 {
+            builder.udp(
+                40 + Double(id), fromClient: false, payload: DNSReply(id: UInt16(id), question: question).write())
+            builder.repeatLast(after: 0.3)
+        }
+        // Its query was not seen at all.
+        builder.udp(60_000, fromClient: false, payload: DNSReply(id: 9_999, question: question).write())
+        let result = engine(maxFlows: 64, transactions: 256, builder)
+        let answered = result.samples.count { $0.rtt > 0 }
+        #expect(answered > 0 && answered <= 256)
+        #expect(result.samples.count { $0.outcome == .orphan } == 1)
+        #expect(UInt64(answered) + (result.counters.rejected["no_room"] ?? 0) == 2_000)
+        #expect(result.samples.count == answered + 1)
+    }
 }
