@@ -28,6 +28,9 @@ extension CaptureEngine {
                 takeHelloSegment(index, state, input: input, payload: payload)
             } else if tls[state].phase == TLSState.Phase.waiting {
                 takeAnswer(index, state, input: input, payload: payload)
+            } else if isAfter(input.sequence &+ UInt32(truncatingIfNeeded: input.payload), tls[state].answerStart) {
+                // Nobody answers half a hello: the capture missed the rest, and what completes it later is not it.
+                giveUpHello(index, state, .unseen, isRetried: CaptureEngine.isRetryRequest(payload))
             }
             return
         }
@@ -124,6 +127,7 @@ extension CaptureEngine {
         tls[state].client = UInt8(truncatingIfNeeded: input.sender)
         tls[state].start = input.sequence &+ UInt32(truncatingIfNeeded: skip)
         tls[state].isAfterRetry = isAfterRetry ? 1 : 0
+        expectAnswer(index, state, from: input.acknowledgement)
         takeHelloSegment(index, state, input: input, payload: payload)
     }
 
@@ -153,7 +157,24 @@ extension CaptureEngine {
         }
         gather(state, piece: piece, offset: max(offset, 0), time: input.time)
         guard tls[state].length > 0, isWhole(index, state) else { return }
+        // A segment that was sent again completes what was complete before without being known to be.
+        if isRepeated { return giveUpHello(index, state, .ambiguous, isRetried: false) }
         finishHello(index, state, at: input.time, facts: gatheredFacts(state))
+    }
+
+    /// Notes where the server's data goes on; where nothing of the server was seen, the client tells.
+    private mutating func expectAnswer(_ index: Int, _ state: Int, from acknowledged: UInt32) {
+        let server = flows[index].sides[1 &- Int(tls[state].client)]
+        tls[state].answerStart = server.has(.isKnown) ? server.nextSequence : acknowledged
+        tls[state].hasHole = 0
+    }
+
+    /// A hello of which nobody can tell when it was whole. After a HelloRetryRequest another is due.
+    private mutating func giveUpHello(_ index: Int, _ state: Int, _ reason: RejectReason, isRetried: Bool) {
+        findings.counters.reject(reason)
+        hellos.close(Int(tls[state].buffer) &- 1, tls[state].key)
+        tls[state].buffer = 0
+        if isRetried { tls[state].phase = TLSState.Phase.retried } else { endTLS(index, state) }
     }
 
     /// Adds a piece to the buffer and learns the hello's length as soon as its headers are there.
@@ -224,8 +245,7 @@ extension CaptureEngine {
         }
         tls[state].phase = TLSState.Phase.waiting
         tls[state].completed = time
-        tls[state].answerStart = flows[index].sides[server].nextSequence
-        tls[state].hasHole = flows[index].sides[server].has(.isKnown) ? 0 : 2
+        expectAnswer(index, state, from: tls[state].answerStart)
         var transaction = Transaction()
         transaction.kind = .tls
         transaction.clientPort = port(client, of: index)
@@ -254,11 +274,6 @@ extension CaptureEngine {
 
     /// A segment of the server while its answer is due.
     private mutating func takeAnswer(_ index: Int, _ state: Int, input: TCPInput, payload: RawSpan) {
-        if tls[state].hasHole == 2 {
-            // Nothing of the server was seen before: its answer begins where it begins.
-            tls[state].answerStart = input.sequence
-            tls[state].hasHole = 0
-        }
         let offset = Int(Int32(bitPattern: input.sequence &- tls[state].answerStart))
         if offset > 0 {
             tls[state].hasHole = 1
@@ -274,12 +289,7 @@ extension CaptureEngine {
         var kind = PassiveKind.tls
         if let record = TLSRecord(answer) {
             switch record.contentType {
-            case TLSContentType.handshake:
-                if let handshake = TLSHandshake(record.fragment), let hello = TLSServerHello(handshake.body),
-                    hello.isRetryRequest
-                {
-                    kind = .tlsRetry
-                }
+            case TLSContentType.handshake: if CaptureEngine.isRetryRequest(answer) { kind = .tlsRetry }
             case TLSContentType.alert: notes = .alert
             default: notes = .notTLS
             }
@@ -303,6 +313,13 @@ extension CaptureEngine {
         } else {
             endTLS(index, state)
         }
+    }
+
+    private static func isRetryRequest(_ answer: RawSpan) -> Bool {
+        guard let record = TLSRecord(answer), record.contentType == TLSContentType.handshake,
+            let handshake = TLSHandshake(record.fragment), let hello = TLSServerHello(handshake.body)
+        else { return false }
+        return hello.isRetryRequest
     }
 
     private mutating func endTLS(_ index: Int, _ state: Int) {

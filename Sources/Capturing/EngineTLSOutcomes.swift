@@ -53,7 +53,7 @@ extension CaptureEngine {
         guard state >= 0 else { return false }
         let server = flows[index].sides[1 &- Int(tls[state].client & 1)]
         let silent = tls[state].answerStart &+ (server.has(.sentFin) ? 1 : 0)
-        return tls[state].hasHole != 2 && isAfter(server.nextSequence, silent)
+        return isAfter(server.nextSequence, silent)
     }
 
     /// A hello without an answer, of a connection that is about to go.
