@@ -59,11 +59,27 @@ struct DNSStreamTable: ~Copyable {
     /// What the last segment completed.
     private var messages: FixedTable<DNSPrefix> = FixedTable(zeroed: DNSStreamTable.messageLimit)
     private(set) var messageCount = 0
+    /// Whether messages may have been missed before the last segment, or with it.
+    private(set) var hasHole = false
+    /// When that was last so of a connection whose key has this place, in seconds; 0: never.
+    private var holes: FixedTable<UInt32> = FixedTable(zeroed: 4_096)
     /// Messages let go because a segment completed more than that.
     private(set) var letGo: UInt64 = 0
 
     /// A message that the last segment completed, below `messageCount`.
     func message(_ position: Int) -> DNSPrefix { messages[position] }
+
+    /// Notes that messages of a connection may have been missed.
+    mutating func noteHole(_ connection: UInt64, at seconds: UInt32) {
+        holes[Int(truncatingIfNeeded: connection &>> 40) & 4_095] = seconds | 1
+    }
+
+    /// Whether messages of a connection may have been missed within a minute of then.
+    func hasHole(_ connection: UInt64, near time: Int64) -> Bool {
+        let noted = holes[Int(truncatingIfNeeded: connection &>> 40) & 4_095]
+        let seconds = UInt32(truncatingIfNeeded: max(time, 0) / 1_000_000_000)
+        return noted != 0 && abs(Int64(Int32(bitPattern: noted &- seconds))) <= 60
+    }
 
     /// Where a stream lives, with whether it begins with this segment.
     private mutating func open(
@@ -114,6 +130,7 @@ struct DNSStreamTable: ~Copyable {
         length: Int, payload: RawSpan
     ) {
         messageCount = 0
+        hasHole = false
         let (index, isNew) = open(flow: flow, side: side, generation: generation, origin: origin, now: now)
         if isNew {
             streams[index].nextSequence = origin ?? sequence
@@ -122,8 +139,10 @@ struct DNSStreamTable: ~Copyable {
         let skip = Int(Int32(bitPattern: streams[index].nextSequence &- sequence))
         if skip >= length { return }
         if skip < 0 || streams[index].isLost != 0 {
+            hasHole = skip < 0
             // A segment is missing: the boundaries are lost unless a message begins with this one.
             guard skip <= 0, DNSStreamTable.mayBegin(payload, isFromServer: isFromServer) else {
+                hasHole = true
                 if streams[index].isLost == 0 { lose(index) }
                 streams[index].nextSequence = sequence &+ UInt32(truncatingIfNeeded: length)
                 return
@@ -187,6 +206,7 @@ struct DNSStreamTable: ~Copyable {
 
     private mutating func lose(_ index: Int) {
         streams[index].isLost = 1
+        hasHole = true
         lost &+= 1
     }
 }

@@ -126,6 +126,15 @@ extension CaptureEngine {
         return hash.hash(parties, question, small)
     }
 
+    /// Keyed, of a transaction over TCP: its connection.
+    func connection(of transaction: Transaction) -> UInt64 { fingerprint(transaction, 1 &<< 16, 0) }
+
+    /// Whether a DNS message over TCP has a partner that may have been missed with a part of the stream.
+    private func isUnclear(_ transaction: Transaction, at time: Int64) -> Bool {
+        transaction.kind == .dns && transaction.has(.overTCP)
+            && streams.hasHole(connection(of: transaction), near: time)
+    }
+
     /// Notes a request, or counts it as one that came by before.
     mutating func takeRequest(_ transaction: Transaction) {
         switch transactions.request(transaction) {
@@ -145,7 +154,7 @@ extension CaptureEngine {
         case .duplicate: duplicatePackets &+= 1
         case .part, .forgotten: break
         case .orphan:
-            guard reply.isTold else { return false }
+            guard reply.isTold, !isUnclear(transaction, at: time) else { return false }
             transactions.noteOrphan(transaction, part: reply.part)
             emit(transaction, outcome: .orphan, time: time, rtt: -1, reply: reply)
         case .answered(let request):
@@ -171,6 +180,8 @@ extension CaptureEngine {
         // Parts of its reply have come by, and nobody asked again: the others were missed here.
         if request.replyParts != 0, request.retries == 0 { return findings.counters.reject(.unseen) }
         if isAnswerMissed(request) { return findings.counters.reject(.unseen) }
+        // Its answer may lie where the stream was missed.
+        if isUnclear(request, at: request.last) { return findings.counters.reject(.unseen) }
         if request.kind == .tls { return emitTLS(request, outcome: .timeout, time: request.last, rtt: -1) }
         emit(
             request, outcome: request.kind == .echo ? .unanswered : .timeout, time: request.last, rtt: -1,

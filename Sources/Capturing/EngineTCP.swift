@@ -315,6 +315,13 @@ extension CaptureEngine {
             isFromServer: isServer, now: nowSeconds,
             sequence: input.has(TCPInput.syn) ? input.sequence &+ 1 : input.sequence, length: Int(input.payload),
             payload: payload)
+        if streams.hasHole {
+            let parties = dnsTransaction(
+                DNSSummary(), time: input.time, client: isServer ? sides.1 : sides.0,
+                clientPort: isServer ? ports.1 : ports.0, server: isServer ? sides.0 : sides.1,
+                serverPort: isServer ? ports.0 : ports.1, scope: scope, isOverTCP: true)
+            streams.noteHole(connection(of: parties), at: nowSeconds)
+        }
         for position in 0..<streams.messageCount {
             // A copy, since handling it uses the engine.
             let message = streams.message(position)

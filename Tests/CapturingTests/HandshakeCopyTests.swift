@@ -171,6 +171,6 @@ import Wire
         echo(3_100, isReply: true, sequence: 0)
         let analysis = try Analysis(builder)
         #expect(!analysis.lines.contains { $0.hasSuffix("orphan") })
-        #expect(analysis.report.rejected["no_room"] == UInt64(30_000 - analysis.samples.count + 1))
+        #expect(analysis.report.rejected["no_room"] == UInt64(30_000 - analysis.samples.count))
     }
 }

@@ -61,6 +61,42 @@ import Wire
             ])
     }
 
+    /// Over TCP, what lies in a segment that the capture missed is neither unanswered nor an answer to nothing.
+    @Test(arguments: [true, false]) func aHoleInDNSOverTCPIsNoTimeoutAndNoOrphan(_ isQueryMissed: Bool) throws {
+        let name = try #require(DNSName("a.example"))
+        let question = DNSQuestion(name: name, type: DNSType.a)
+        func framed(_ message: [UInt8]) -> [UInt8] {
+            var bytes: [UInt8] = []
+            bytes.append(bigEndian: UInt16(message.count))
+            return bytes + message
+        }
+        var parties = Endpoints.ipv4
+        parties.serverPort = 53
+        var builder = PacketBuilder()
+        builder.opening(endpoints: parties)
+        var next: (client: UInt32, server: UInt32) = (1001, 5001)
+        for id in UInt16(1)...3 {
+            let query = framed(try #require(DNSQuery.write(id: id, name: "a.example", type: DNSType.a)))
+            let reply = framed(DNSReply(id: id, question: question).write())
+            let at = Double(id) * 100
+            if id != 2 || !isQueryMissed {
+                builder.tcp(
+                    at, fromClient: true, seq: next.client, ack: next.server, content: query, endpoints: parties)
+            }
+            next.client += UInt32(query.count)
+            if id != 2 || isQueryMissed {
+                builder.tcp(
+                    at + 30, fromClient: false, seq: next.server, ack: next.client, content: reply, endpoints: parties)
+            }
+            next.server += UInt32(reply.count)
+        }
+        let lines = try Analysis(builder).lines.filter { $0.hasPrefix("dns") }
+        // A reply that comes before its query is known to be missed is called what it looks like.
+        let first = "dns server transaction 30.0 [NODATA,tcp]"
+        #expect(lines.filter { !$0.contains("orphan") } == [first, first])
+        #expect(!lines.contains { $0.contains("timeout") })
+    }
+
     /// Case 55: Windows uses one identifier for everything; number and target keep requests apart.
     @Test func oneIdentifierForAllIsKeptApartByNumber() throws {
         var builder = PacketBuilder()
