@@ -206,3 +206,14 @@ extension PacketBuilder {
         tcp(start + 50, fromClient: true, .ack, seq: 1001, ack: 5001, endpoints: endpoints)
     }
 }
+
+extension TLSRecordHeader {
+    /// A whole record.
+    public static func record(
+        _ fragment: some Collection<UInt8>, type: UInt8 = TLSContentType.handshake
+    ) -> [UInt8] {
+        var bytes: [UInt8] = []
+        TLSRecordHeader(contentType: type).write(fragment: fragment, to: &bytes)
+        return bytes
+    }
+}

@@ -9,16 +9,10 @@ import Wire
 @testable import Capturing
 
 @Suite struct TLSGapTests {
-    private func record(_ message: [UInt8], type: UInt8 = TLSContentType.handshake) -> [UInt8] {
-        var bytes: [UInt8] = []
-        TLSRecordHeader(contentType: type).write(fragment: message, to: &bytes)
-        return bytes
-    }
-
     private var hello: [UInt8] {
-        record(TLSClientHelloFields(serverName: "mail.example", applicationProtocols: ["h2"]).write())
+        TLSRecordHeader.record(TLSClientHelloFields(serverName: "mail.example", applicationProtocols: ["h2"]).write())
     }
-    private var answer: [UInt8] { record(TLSServerHelloFields().write()) }
+    private var answer: [UInt8] { TLSRecordHeader.record(TLSServerHelloFields().write()) }
     private let data: UInt8 = 23
 
     private func tls(_ builder: PacketBuilder) throws -> (lines: [String], rejected: [String: UInt64]) {
@@ -36,7 +30,7 @@ import Wire
         let answered = 5001 + UInt32(answer.count)
         builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: hello.prefix(60))
         builder.tcp(82, fromClient: false, seq: 5001, ack: end, content: answer)
-        let query = record([UInt8](repeating: 1, count: 40), type: data)
+        let query = TLSRecordHeader.record([UInt8](repeating: 1, count: 40), type: data)
         builder.tcp(102, fromClient: true, seq: end, ack: answered, content: query)
         builder.tcp(133, fromClient: false, seq: answered, ack: end + UInt32(query.count), content: query)
         let found = try tls(builder)
@@ -49,7 +43,7 @@ import Wire
     @Test func theSecondHelloIsTimedWhereTheFirstWasMissedInPart() throws {
         var builder = PacketBuilder()
         builder.opening()
-        let retry = record(TLSServerHelloFields(isRetryRequest: true).write())
+        let retry = TLSRecordHeader.record(TLSServerHelloFields(isRetryRequest: true).write())
         let end = 1001 + UInt32(hello.count)
         let retried = 5001 + UInt32(retry.count)
         builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: hello.prefix(60))
@@ -79,7 +73,7 @@ import Wire
         builder.tcp(0, fromClient: true, .syn, seq: 1000)
         builder.tcp(50, fromClient: true, .ack, seq: 1001, ack: 5001)
         let end = 1001 + UInt32(hello.count)
-        let more = record([UInt8](repeating: 2, count: 400), type: data)
+        let more = TLSRecordHeader.record([UInt8](repeating: 2, count: 400), type: data)
         builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: hello)
         builder.tcp(82, fromClient: false, seq: 5001 + UInt32(answer.count), ack: end, content: more)
         let found = try tls(builder)

@@ -8,24 +8,18 @@ import Wire
 @testable import Capturing
 
 @Suite struct TLSTests {
-    private func record(_ message: [UInt8], type: UInt8 = TLSContentType.handshake) -> [UInt8] {
-        var bytes: [UInt8] = []
-        TLSRecordHeader(contentType: type).write(fragment: message, to: &bytes)
-        return bytes
-    }
-
     private func hello(
         _ name: String? = "Mail.Example", ech: Bool = false, early: Bool = false, keyShare: Int = 0
     ) -> [UInt8] {
-        record(
+        TLSRecordHeader.record(
             TLSClientHelloFields(
                 serverName: name, applicationProtocols: ["h2"], hasEncryptedHello: ech, hasEarlyData: early,
                 keyShareLength: keyShare
             ).write())
     }
 
-    private var answer: [UInt8] { record(TLSServerHelloFields().write()) }
-    private var retry: [UInt8] { record(TLSServerHelloFields(isRetryRequest: true).write()) }
+    private var answer: [UInt8] { TLSRecordHeader.record(TLSServerHelloFields().write()) }
+    private var retry: [UInt8] { TLSRecordHeader.record(TLSServerHelloFields(isRetryRequest: true).write()) }
 
     /// The TLS lines of an analysis.
     private func lines(_ builder: PacketBuilder) throws -> [String] {
@@ -103,7 +97,7 @@ import Wire
         let message = TLSClientHelloFields(serverName: "mail.example", keyShareLength: 300).write()
         var sent: [UInt8] = []
         for start in stride(from: 0, to: message.count, by: 50) {
-            sent += record(Array(message[start..<min(start + 50, message.count)]))
+            sent += TLSRecordHeader.record(Array(message[start..<min(start + 50, message.count)]))
         }
         var builder = PacketBuilder()
         builder.opening()
@@ -139,7 +133,7 @@ import Wire
         let next = 1001 + UInt32(sent.count)
         builder.tcp(51, fromClient: true, seq: 1001, ack: 5001, content: sent)
         builder.tcp(81, fromClient: false, seq: 5001, ack: next, content: retry)
-        let change = record([1], type: TLSContentType.changeCipherSpec)
+        let change = TLSRecordHeader.record([1], type: TLSContentType.changeCipherSpec)
         let serverNext = 5001 + UInt32(retry.count)
         builder.tcp(101, fromClient: true, seq: next, ack: serverNext, content: change + sent)
         builder.tcp(
@@ -259,7 +253,7 @@ import Wire
         var table = HelloTable()
         let buffer = table.open(1, now: 0)
         let message = (0..<600).map { UInt8(truncatingIfNeeded: $0) }
-        let stream = message.flatMap { record([$0]) }
+        let stream = message.flatMap { TLSRecordHeader.record([$0]) }
         let isTaken = table.add(buffer, at: 0, stream.span.bytes)
         #expect(isTaken)
         let rest = [UInt8](repeating: 0xEE, count: 7)
@@ -302,7 +296,8 @@ import Wire
         builder.opening(endpoints: second, from: 100)
         builder.tcp(151, fromClient: true, seq: 1001, ack: 5001, content: hello(), endpoints: second)
         builder.tcp(
-            181, fromClient: false, seq: 5001, ack: 1001, content: record([2, 40], type: TLSContentType.alert),
+            181, fromClient: false, seq: 5001, ack: 1001,
+            content: TLSRecordHeader.record([2, 40], type: TLSContentType.alert),
             endpoints: second)
         var third = Endpoints.ipv4
         third.clientPort = 40_002
