@@ -65,8 +65,9 @@ extension CaptureEngine {
         fragmented.identification = packet.fragmentIdentification
         fragmented.headerLength = header.headerLength
         fragmented.next = packet.length
-        // Its copy does not begin anew what has come further.
-        if fragments.find(packet) == nil { fragments.note(fragmented) }
+        // Its copy does not begin anew what has come further. A SYN or RST carried on would be a second one.
+        let isPlain = fragmented.segment.input.flags & (TCPInput.syn | TCPInput.rst) == 0
+        if isPlain, fragments.find(packet) == nil { fragments.note(fragmented) }
         unsafe place.pointee.segment = fragmented.segment
         // The end of the data is that of the last fragment.
         unsafe place.pointee.segment.input.flags &= ~TCPInput.fin

@@ -134,6 +134,28 @@ import Wire
         #expect(analysis.report.flows == 1)
     }
 
+    /// What is carried on has the flags of the first: a SYN with another number would be a connection of its own.
+    @Test func aFragmentedSynOpensOneConnection() throws {
+        var builder = PacketBuilder()
+        var segment: [UInt8] = []
+        TCPHeader(sourcePort: 40_000, destinationPort: 443, sequence: 1_000, flags: .syn)
+            .write(payload: [UInt8](repeating: 0x61, count: 1_500), to: &segment)
+        for offset in [0, 1_000] {
+            var packet: [UInt8] = []
+            IPv4Header(
+                source: Endpoints.ipv4.client, destination: Endpoints.ipv4.server, protocolNumber: .tcp,
+                identification: 777, moreFragments: offset == 0, fragmentOffset: offset
+            ).write(payload: Array(segment.dropFirst(offset).prefix(1_000)), to: &packet)
+            builder.add(at: Double(offset) / 1_000, frame: PacketFraming.ethernet.frame(packet, isIPv6: false))
+        }
+        builder.tcp(30, fromClient: false, [.syn, .ack], seq: 5_000, ack: 1_001)
+        builder.tcp(50, fromClient: true, .ack, seq: 1_001, ack: 5_001)
+        let analysis = try Analysis(builder)
+        #expect(analysis.lines == ["tcp_handshake server syn 30.0", "tcp_handshake client syn 20.0"])
+        #expect(analysis.report.drops == ["fragment": 1])
+        #expect(analysis.report.flows == 1)
+    }
+
     /// The data of a segment that IP took apart is all there: no hole in the capture, no second sample, and a copy of each
     /// fragment is one. Its FIN stands behind the last byte.
     @Test(arguments: [Endpoints.ipv4, .ipv6], [false, true])
