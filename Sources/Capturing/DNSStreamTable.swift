@@ -52,6 +52,8 @@ struct DNSStreamTable: ~Copyable {
     private static var count: Int { 512 }
     /// Messages that one segment may complete: as many as can stand in one of usual size.
     private static var messageLimit: Int { 64 }
+    /// A power of two.
+    private static var holeCount: Int { 4_096 }
 
     private var streams: FixedTable<DNSStream> = FixedTable(zeroed: DNSStreamTable.count)
     /// Streams in which a hole or a cut lost the message boundaries.
@@ -62,21 +64,25 @@ struct DNSStreamTable: ~Copyable {
     /// Whether messages may have been missed before the last segment, or with it.
     private(set) var hasHole = false
     /// When that was last so of a connection whose key has this place, in seconds; 0: never.
-    private var holes: FixedTable<UInt32> = FixedTable(zeroed: 4_096)
+    private var holes: FixedTable<UInt32> = FixedTable(zeroed: DNSStreamTable.holeCount)
     /// Messages let go because a segment completed more than that.
     private(set) var letGo: UInt64 = 0
 
     /// A message that the last segment completed, below `messageCount`.
     func message(_ position: Int) -> DNSPrefix { messages[position] }
 
+    private static func hole(_ connection: UInt64) -> Int {
+        Int(truncatingIfNeeded: connection &>> 40) & (holeCount &- 1)
+    }
+
     /// Notes that messages of a connection may have been missed.
     mutating func noteHole(_ connection: UInt64, at seconds: UInt32) {
-        holes[Int(truncatingIfNeeded: connection &>> 40) & 4_095] = seconds | 1
+        holes[DNSStreamTable.hole(connection)] = seconds | 1
     }
 
     /// Whether messages of a connection may have been missed within a minute of then.
     func hasHole(_ connection: UInt64, near time: Int64) -> Bool {
-        let noted = holes[Int(truncatingIfNeeded: connection &>> 40) & 4_095]
+        let noted = holes[DNSStreamTable.hole(connection)]
         let seconds = UInt32(truncatingIfNeeded: max(time, 0) / 1_000_000_000)
         return noted != 0 && abs(Int64(Int32(bitPattern: noted &- seconds))) <= 60
     }

@@ -154,7 +154,11 @@ extension CaptureEngine {
         case .duplicate: duplicatePackets &+= 1
         case .part, .forgotten: break
         case .orphan:
-            guard reply.isTold, !isUnclear(transaction, at: time) else { return false }
+            guard reply.isTold else { return false }
+            if isUnclear(transaction, at: time) {
+                findings.counters.reject(.unseen)
+                return false
+            }
             transactions.noteOrphan(transaction, part: reply.part)
             emit(transaction, outcome: .orphan, time: time, rtt: -1, reply: reply)
         case .answered(let request):

@@ -221,9 +221,6 @@ struct TransactionTable: ~Copyable {
         var place = base
         for way in base..<base + TransactionTable.ways where rank(entries[way]) < rank(entries[place]) { place = way }
         guard entries[place].state != Transaction.State.waiting else { return }
-        if entries[place].state == Transaction.State.answered {
-            forgotten[mark(entries[place].fingerprint)] = seconds(reply.first)
-        }
         isUntouched = false
         entries[place] = reply
         entries[place].state = Transaction.State.answered
